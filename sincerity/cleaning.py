@@ -1,0 +1,322 @@
+"""One clean-up for training and inference: what the encoder gets to read.
+
+`clean` turns a raw post or message into the text a sincerity model was trained on. It is pure, and it is
+versioned: a model folder names the version it was trained with, and loading refuses another.
+
+In this order it
+
+1. bounds the work on huge texts (head and tail are kept),
+2. resolves HTML entities,
+3. folds every character: compatibility forms (NFKD), accents, typographic quotes and dashes; removes invisible,
+   bidirectional, tag and control characters, and folds letters of other scripts that pass for Latin ones
+   (Unicode Technical Standard 39, confusables) in words that consist of nothing else,
+4. replaces links, addresses, mentions and emoji by one token each (`[URL]`, `[MAIL]`, `[USER]`, `[FEEL]`, ...),
+5. splits hashtags, caps repetitions and white space,
+6. keeps head and tail of what is longer than the encoder reads,
+7. puts *surface cues* in front: one token for each trait of the raw text that an uncased encoder cannot see or
+   count (Title Case, a closing link, many hashtags, an opening quotation mark, first and second person ...).
+
+The bracketed tokens cannot be forged: a text's own `[URL]` loses its bracket.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from collections.abc import Callable
+from importlib import resources
+from typing import NamedTuple
+
+CLEAN_VERSION = 1
+"""Version of the clean-up; a change in what `clean` returns needs a new number and newly trained models."""
+
+TOKENS = (
+    *("[URL]", "[MAIL]", "[USER]", "[FEEL]", "[POINT]", "[EMOJI]", "[CUT]"),
+    *("[LOWER]", "[UPPER]", "[CAPS]", "[TITLE]", "[ENDURL]", "[URLS]", "[TAGS]", "[USERS]", "[QUOTE]"),
+    *("[ME]", "[YOU]", "[MEYOU]", "[SHORT]", "[LONG]", "[LINES]"),
+)
+"""Every token that `clean` can add; each is one entry of a sincerity model's vocabulary."""
+
+HEAD, TAIL = 400, 120
+"""Characters kept from the start and the end of a long cleaned text."""
+
+_RAW_HEAD, _RAW_TAIL = 12_000, 4_000
+
+Span = tuple[int, int]
+_Replacement = str | Callable[[re.Match[str]], str]
+
+
+class Cleaned(NamedTuple):
+    """A cleaned text: the model's input, whether it was cut, and (when asked for) where it came from."""
+
+    text: str
+    truncated: bool
+    offsets: list[Span] | None = None
+
+
+def clean(text: str, *, offsets: bool = False) -> Cleaned:
+    """Return the model's view of `text`; empty when nothing visible is left.
+
+    With `offsets`, `Cleaned.offsets[i]` is the half-open range of characters of the original text that character
+    `i` of the cleaned text stands for. Cues stand for the whole text and carry the empty range `(0, 0)`.
+
+    >>> clean("Check out my NEW book \\u2192 https://shop.example/b?id=1").text
+    '[ENDURL] [ME] [SHORT] Check out my NEW book [POINT] [URL]'
+    >>> clean("\\u0440\\u0430ypal \\U0001d41f\\U0001d42b\\U0001d41e\\U0001d41e &amp; easy").text
+    '[LOWER] [SHORT] paypal free & easy'
+    >>> clean("hi @ann", offsets=True).offsets[-6:]
+    [(3, 7), (3, 7), (3, 7), (3, 7), (3, 7), (3, 7)]
+    """
+    edit: _Edit = _TrackedEdit(text) if offsets else _Edit(text)
+    truncated = edit.cut(_RAW_HEAD, _RAW_TAIL, " ")
+    _normalise(edit)
+    _mark(edit)
+    cues = _cues(edit.text)
+    _tidy(edit)
+    truncated |= edit.cut(HEAD, TAIL, " [CUT] ")
+    if edit.text and cues:
+        edit.prepend(" ".join(cues) + " ")
+    return Cleaned(edit.text, truncated, edit.spans)
+
+
+class _Edit:
+    """A text under edit."""
+
+    spans: list[Span] | None = None
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def sub(self, pattern: re.Pattern[str], replacement: _Replacement) -> None:
+        self.text = pattern.sub(replacement, self.text)
+
+    def translate(self, table: _Fold) -> None:
+        self.text = self.text.translate(table)
+
+    def cut(self, head: int, tail: int, between: str) -> bool:
+        """Keep the first `head` and the last `tail` characters of a longer text."""
+        if len(self.text) <= head + tail + len(between):
+            return False
+        self.text = self.text[:head] + between + self.text[-tail:]
+        return True
+
+    def prepend(self, prefix: str) -> None:
+        self.text = prefix + self.text
+
+
+class _TrackedEdit(_Edit):
+    """The same edits, with the range of the original behind every character."""
+
+    spans: list[Span]
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.spans = [(i, i + 1) for i in range(len(text))]
+
+    def sub(self, pattern: re.Pattern[str], replacement: _Replacement) -> None:
+        parts: list[str] = []
+        spans: list[Span] = []
+        end = 0
+        for match in pattern.finditer(self.text):
+            new = replacement(match) if callable(replacement) else match.expand(replacement)
+            parts += self.text[end : match.start()], new
+            spans += self.spans[end : match.start()]
+            spans += [self._range(match.start(), match.end())] * len(new)
+            end = match.end()
+        self.text = "".join(parts) + self.text[end:]
+        self.spans = spans + self.spans[end:]
+
+    def translate(self, table: _Fold) -> None:
+        new = [char.translate(table) for char in self.text]
+        self.text = "".join(new)
+        self.spans = [span for span, out in zip(self.spans, new, strict=True) for _ in out]
+
+    def cut(self, head: int, tail: int, between: str) -> bool:
+        left_out = len(self.text) - tail
+        if not super().cut(head, tail, between):
+            return False
+        self.spans = self.spans[:head] + [self._range(head, left_out)] * len(between) + self.spans[left_out:]
+        return True
+
+    def prepend(self, prefix: str) -> None:
+        super().prepend(prefix)
+        self.spans = [(0, 0)] * len(prefix) + self.spans
+
+    def _range(self, start: int, end: int) -> Span:
+        if start == end:
+            at = self.spans[start][0] if start < len(self.spans) else 0
+            return at, at
+        return self.spans[start][0], self.spans[end - 1][1]
+
+
+# Characters ----------------------------------------------------------------------------------------------------------
+
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,8}\d{0,2});?")
+_FOREIGN_WORD = re.compile(r"[^\W\d_]*[^\W\d_\x00-\x7f][^\W\d_]*")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_PUNCTUATION = str.maketrans(
+    {
+        **dict.fromkeys("\u2018\u2019\u201a\u201b\u2032\u2035\u02bc\u02b9\u02bb\u00b4\u0060\u2039\u203a", "'"),
+        **dict.fromkeys("\u201c\u201d\u201e\u201f\u2033\u2036\u00ab\u00bb\u301d\u301e", '"'),
+        **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u2043\ufe58", "-"),
+        **dict.fromkeys("\u2028\u2029\u0085", "\n"),
+        **dict.fromkeys("\u2044\u2215", "/"),
+        # letters that do not show, and the mark of a failed decoding
+        **dict.fromkeys("\u2800\u3164\u115f\u1160\uffa0\u17b4\u17b5\ufffd", ""),
+    }
+)
+_LATIN_NAME = re.compile(
+    r"(?:MODIFIER LETTER|LATIN|(?:NEGATIVE )?(?:SQUARED|CIRCLED) LATIN)\b.*?\b([A-Z]{1,2})(?: WITH .*)?$"
+)
+
+
+def _normalise(edit: _Edit) -> None:
+    """Entities, characters, look-alike letters; a text's own bracketed words lose their bracket."""
+    for _ in range(2):  # archives hold &amp;lt;
+        if "&" in edit.text:
+            edit.sub(_ENTITY, lambda match: html.unescape(match[0]))
+    if not edit.text.isascii():
+        edit.translate(_FOLD)
+        if not edit.text.isascii():
+            edit.sub(_FOREIGN_WORD, _fold_word)
+    edit.sub(_CONTROL, "")
+    edit.sub(_BRACKETED, "(")
+
+
+class _Fold(dict[int, str]):
+    """Code point → what it is folded to, filled as characters are met."""
+
+    def __missing__(self, code: int) -> str:
+        self[code] = folded = _fold_character(chr(code))
+        return folded
+
+
+_FOLD = _Fold()
+
+
+def _fold_character(char: str) -> str:
+    if char.isascii():
+        return char
+    if ord(char) in _PUNCTUATION:
+        return char.translate(_PUNCTUATION)
+    category = unicodedata.category(char)
+    if category[0] == "Z":
+        return " "
+    if category[0] in "CM":  # control, invisible, bidirectional, tag, surrogate, private; combining
+        return ""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", char) if not unicodedata.category(c).startswith("M"))
+    if plain != char:
+        return "".join(map(_fold_character, plain))
+    if category[0] in "LS" and (name := _LATIN_NAME.match(unicodedata.name(char, ""))):
+        return name[1] if "CAPITAL" in name[0] and "SMALL CAPITAL" not in name[0] else name[1].lower()
+    return char
+
+
+def _fold_word(match: re.Match[str]) -> str:
+    """Fold a word of look-alikes; a word with one letter that has no Latin look-alike belongs to its own script."""
+    folded = match[0].translate(_lookalikes())
+    return folded if folded.isascii() else match[0]
+
+
+def _lookalikes(table: dict[int, str] = {}) -> dict[int, str]:  # noqa: B006  (loaded once, when first needed)
+    if not table:
+        lines = resources.files("sincerity").joinpath("lookalikes.txt").read_text("utf-8").splitlines()
+        pairs = (line.split() for line in lines if not line.startswith("#"))
+        table.update({ord(source): latin for latin, sources in pairs for source in sources})
+    return table
+
+
+# Tokens --------------------------------------------------------------------------------------------------------------
+
+_BRACKETED = re.compile(r"\[(?=[A-Z]{2,8}\])")
+_TLD = "com|org|net|edu|gov|info|biz|io|co|uk|ly|gl|gd|tv|app|dev|xyz|ai|shop|store|online|site|club|blog|example"
+_URL = re.compile(
+    r"\b(?:https?:/*|www\.)(?:[^\s<>\"]*[^\s<>\"'.,;:!?()\[\]])?"  # with a scheme, also cut short
+    r"|\bhtt?p?s?(?=\.\.\.\s*$)"
+    rf"|(?<![\w@./-])(?:[a-z0-9-]{{1,63}}\.){{1,5}}(?:(?:{_TLD})\b(?:/[^\s<>\"]*)?|[a-z]{{2,10}}/[^\s<>\"]+)",
+    re.IGNORECASE,
+)
+_MAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")
+_USER = re.compile(r"(?<![\w@])@\w{1,40}(?:@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5})?")
+_EMOJI = re.compile(
+    "(?P<feel>["
+    "\u2639-\u263b\u2661\u2665\u270a-\u270c\u2763\u2764"
+    "\U0001f44a-\U0001f450\U0001f48b-\U0001f48c\U0001f491-\U0001f49f\U0001f4a9\U0001f4aa\U0001f4af"
+    "\U0001f595\U0001f596\U0001f5a4\U0001f600-\U0001f64f\U0001f90c-\U0001f93e\U0001f970-\U0001f97a"
+    "\U0001f9e1\U0001fa75-\U0001fa77\U0001fae0-\U0001fae8\U0001faf0-\U0001faf8"
+    "])"
+    "|(?P<point>[\u2190-\u21ff\u25b6\u25ba\u261a-\u261f\u2794\u27a1\u27f0-\u27ff\u2b05-\u2b07\u2b95"
+    "\U0001f446-\U0001f449\U0001f51c\U0001f53d])"
+    "|[\u2300-\u27bf\u2900-\u297f\u2b00-\u2bff\u3030\u303d\U0001f000-\U0001faff]"
+)
+_EMOJI_RUN = re.compile(r"(\[(?:FEEL|POINT|EMOJI)\])(?:\s*\1)+")
+_HASHTAG = re.compile(r"(?<![\w&#])#(?=\w*[^\W\d])\w{2,}")
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[A-Z])(?=[A-Z][a-z])|_+")
+_REPEATED = re.compile(r"(\S)\1{3,}")
+_SPACES = re.compile(r"\s+")
+_ENDS = re.compile(r"^\s+|\s+$")
+
+
+def _mark(edit: _Edit) -> None:
+    edit.sub(_URL, "[URL]")
+    if "@" in edit.text:
+        edit.sub(_MAIL, "[MAIL]")
+        edit.sub(_USER, "[USER]")
+    if not edit.text.isascii():
+        edit.sub(_EMOJI, lambda match: f" [{(match.lastgroup or 'emoji').upper()}] ")
+
+
+def _tidy(edit: _Edit) -> None:
+    if "#" in edit.text:
+        edit.sub(_HASHTAG, lambda match: _HUMP.sub(" ", match[0]))
+    edit.sub(_EMOJI_RUN, r"\1")
+    edit.sub(_REPEATED, r"\1\1\1")
+    edit.sub(_ENDS, "")
+    edit.sub(_SPACES, " ")
+
+
+# Cues ----------------------------------------------------------------------------------------------------------------
+
+_TOKEN = re.compile(r"\[[A-Z]+\]")
+_WORD = re.compile(r"[A-Za-z]+(?:'[A-Za-z]+)?")
+_ENDS_IN_URL = re.compile(r"\[URL\]\W*$")
+_OPENS_WITH_QUOTE = re.compile(r"\s*(?:RT \[USER\]:? )?[\"']")
+_FIRST = frozenset("i i'm im i've ive i'd i'll me my mine myself we we're we've we'll our ours us".split())
+_SECOND = frozenset("you you're youre you've you'll you'd your yours yourself u ur ya yall y'all".split())
+
+
+def _cues(text: str) -> list[str]:
+    """The traits of a marked text that its encoder cannot see, one token each."""
+    words = _WORD.findall(_TOKEN.sub(" ", text))
+    lowered = {word.lower() for word in words}
+    urls, tags, users = text.count("[URL]"), text.count("#"), text.count("[USER]")
+    first, second = bool(lowered & _FIRST), bool(lowered & _SECOND)
+    found = (
+        (_case(words), True),
+        ("[ENDURL]", urls and _ENDS_IN_URL.search(text)),
+        ("[URLS]", urls > 1),
+        ("[TAGS]", tags > 2),
+        ("[USERS]", users > 2),
+        ("[QUOTE]", _OPENS_WITH_QUOTE.match(text)),
+        ("[MEYOU]" if first and second else "[ME]" if first else "[YOU]", first or second),
+        ("[SHORT]" if len(words) < 6 else "[LONG]", not 6 <= len(words) <= 60),
+        ("[LINES]", text.strip().count("\n") > 1),
+    )
+    return [token for token, holds in found if token and holds]
+
+
+def _case(words: list[str]) -> str:
+    """`[LOWER]` no capital; `[UPPER]` mostly capitals; `[TITLE]` a headline's case; `[CAPS]` some words shouted."""
+    if not words:
+        return ""
+    letters = "".join(words)
+    capitals = sum(map(str.isupper, letters))
+    if not capitals:
+        return "[LOWER]"
+    if len(words) > 1 and capitals > 0.6 * len(letters):
+        return "[UPPER]"
+    long = [word for word in words if len(word) > 3]
+    if len(words) > 3 and len(long) > 2 and sum(word[0].isupper() for word in long) >= 0.8 * len(long):
+        return "[TITLE]"
+    return "[CAPS]" if sum(len(word) > 2 and word.isupper() for word in words) > 1 else ""
