@@ -1,0 +1,5 @@
+"""`python -m sincerity` is the command line."""
+
+from sincerity.cli import main
+
+main()

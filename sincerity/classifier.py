@@ -1,0 +1,134 @@
+"""`Classifier`: texts in, predictions out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import overload
+
+from sincerity.cleaning import clean
+from sincerity.folders import DEFAULT_MODEL, model_folder
+from sincerity.labels import Label
+from sincerity.prediction import Prediction, Status
+
+WINDOW = 32
+"""Batches that are sorted by length together."""
+
+
+class Classifier:
+    """A model, loaded once; thread-safe.
+
+    Args:
+        folder: A model folder (`sincerity.model` says what is in it).
+        threads: Threads that one call may compute with; by default as many as the machine has cores.
+        batch_size: Most texts computed at a time. Results do not depend on it.
+
+    Raises:
+        ModelError: The folder is missing, incomplete, damaged, or made for another version of this package.
+    """
+
+    def __init__(self, folder: str | Path, *, threads: int | None = None, batch_size: int = 32) -> None:
+        from sincerity.model import Model  # numpy and onnxruntime, not before they are needed
+
+        for name, value in (("threads", threads), ("batch_size", batch_size)):
+            if value is not None and (not isinstance(value, int) or value < 1):
+                raise ValueError(f"{name} is {value!r}. Expected: a whole number of at least 1.")
+        self._model = Model(Path(folder), threads)
+        self._batch_size = batch_size
+        config = self._model.config
+        self.name = config.name
+        self.labels: tuple[str, ...] = tuple(Label(x) if x in set(Label) else x for x in config.labels)
+        self.threshold = config.threshold
+        self._cleaned = config.cleaned
+        self._blank = self._prediction(config.prior, Status.BLANK)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name_or_path: str | Path = DEFAULT_MODEL,
+        *,
+        revision: str | None = None,
+        cache_dir: str | Path | None = None,
+        local_files_only: bool = False,
+        token: str | None = None,
+        threads: int | None = None,
+        batch_size: int = 32,
+    ) -> Classifier:
+        """Load a shipped model by name, a model folder by path, or a Hugging Face Hub repository `org/name`."""
+        folder = model_folder(
+            name_or_path, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only, token=token
+        )
+        return cls(folder, threads=threads, batch_size=batch_size)
+
+    @overload
+    def classify(self, texts: str) -> Prediction: ...  # type: ignore[overload-overlap]
+    @overload
+    def classify(self, texts: Iterable[str]) -> list[Prediction]: ...
+    def classify(self, texts: str | Iterable[str]) -> Prediction | list[Prediction]:
+        """Classify one text, or many in order.
+
+        Raises:
+            TypeError: Something is not a `str`; the message names the item.
+        """
+        if isinstance(texts, str):
+            return next(self.stream([texts]))
+        return list(self.stream(texts))
+
+    def stream(self, texts: Iterable[str]) -> Iterator[Prediction]:
+        """Classify texts as they come, in order, a window of them at a time; memory does not grow with their number.
+
+        Raises:
+            TypeError: Something is not a `str`; the message names the item.
+        """
+        if isinstance(texts, bytes | bytearray | str) or not isinstance(texts, Iterable):
+            raise TypeError(f"texts is {texts!r:.80} ({type(texts).__name__}). Expected: an iterable of str.")
+        return self._stream(_checked(texts))
+
+    def _stream(self, texts: Iterator[str]) -> Iterator[Prediction]:
+        while window := list(islice(texts, WINDOW * self._batch_size)):
+            yield from self._classify_window(window)
+
+    def _classify_window(self, texts: Sequence[str]) -> list[Prediction]:
+        views, truncated = self._views(texts)
+        predictions = [self._blank] * len(texts)
+        readable = [i for i, view in enumerate(views) if view]
+        encodings = dict(zip(readable, self._model.encode([views[i] for i in readable]), strict=True))
+        by_length = sorted(readable, key=lambda i: len(encodings[i]))
+        for start in range(0, len(by_length), self._batch_size):
+            batch = by_length[start : start + self._batch_size]
+            for i, scores in zip(batch, self._model.probabilities([encodings[i] for i in batch]), strict=True):
+                cut = truncated[i] or bool(encodings[i].overflowing)
+                predictions[i] = self._prediction(scores.tolist(), Status.TRUNCATED if cut else Status.OK)
+        return predictions
+
+    def _views(self, texts: Sequence[str]) -> tuple[list[str], list[bool]]:
+        """What the model reads of each text, and whether that is less than all of it."""
+        if self._cleaned:
+            cleaned = [clean(text) for text in texts]
+            return [one.text for one in cleaned], [one.truncated for one in cleaned]
+        # a tokenizer takes time and memory in proportion to what it then cuts off; and no lone surrogates
+        most = 16 * self._model.config.max_length
+        views = [text[:most].encode("utf-8", "replace").decode() for text in texts]
+        return [view if view.strip() else "" for view in views], [len(text) > most for text in texts]
+
+    def _prediction(self, scores: Sequence[float], status: Status) -> Prediction:
+        best = max(range(len(scores)), key=scores.__getitem__)
+        return Prediction(
+            label=self.labels[best],
+            score=scores[best],
+            scores=dict(zip(map(str, self.labels), scores, strict=True)),
+            certain=status is not Status.BLANK and scores[best] >= self.threshold,
+            model=self.name,
+            status=status,
+        )
+
+
+def _checked(texts: Iterable[str]) -> Iterator[str]:
+    for i, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise TypeError(
+                f"item {i} is {text!r:.80} ({type(text).__name__}). Expected: str. "
+                "Fill or drop missing values first; decode bytes."
+            )
+        yield text

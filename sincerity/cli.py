@@ -1,0 +1,148 @@
+"""The command line: parses, calls, prints. Results go to standard output, everything else to standard error."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from sincerity import Classifier, Prediction, SincerityError, __version__
+from sincerity.folders import DEFAULT_MODEL
+from sincerity.table import Summary, label_csv
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Tell people talking to people from promotion and automation.",
+)
+
+Model = Annotated[str, typer.Option("--model", "-m", help="A shipped model, a folder, or a Hub name org/name.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="Threads to compute with; all cores by default.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"sincerity {__version__} (model {DEFAULT_MODEL})")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print tool and model.")
+    ] = False,
+) -> None: ...
+
+
+@app.command(epilog='Example: sincerity classify "Thanks for following! Check out our page."')
+def classify(
+    texts: Annotated[list[str] | None, typer.Argument(help="Texts; without any, the lines of standard input.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, with every probability.")] = False,
+    model: Model = DEFAULT_MODEL,
+    threads: Threads = None,
+) -> None:
+    """Label texts: the label, its probability, and the text, separated by tabs."""
+    classifier = Classifier.from_pretrained(model, threads=threads)
+    lines = texts or (line.rstrip("\r\n") for line in _stdin_lines())
+    kept: list[str] = []
+    for prediction in classifier.stream(_remembering(lines, kept)):
+        print(_as_json(kept.pop(0), prediction) if as_json else _as_line(kept.pop(0), prediction))
+
+
+def _remembering(lines: Any, kept: list[str]) -> Iterator[str]:
+    for line in lines:
+        kept.append(line)
+        yield line
+
+
+def _stdin_lines() -> Iterator[str]:
+    if sys.stdin.isatty():
+        print("Reading lines from the terminal; end with Ctrl-D.", file=sys.stderr)
+    sys.stdin.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
+    yield from sys.stdin
+
+
+def _as_line(text: str, prediction: Prediction) -> str:
+    return f"{prediction.label}\t{prediction.score:.2f}\t{' '.join(text.split())}"
+
+
+def _as_json(text: str, prediction: Prediction) -> str:
+    return json.dumps({"text": text, **prediction.as_dict()}, ensure_ascii=False)
+
+
+@app.command(epilog="Example: sincerity batch tweets.csv -o labelled.csv --text-column text")
+def batch(
+    source: Annotated[str, typer.Argument(metavar="CSV", help="A CSV file with a header; - for standard input.")],
+    output: Annotated[str, typer.Option("--output", "-o", help="Where to write; - for standard output.")] = "-",
+    text_column: Annotated[str | None, typer.Option(help="The column that holds the text.")] = None,
+    model: Model = DEFAULT_MODEL,
+    threads: Threads = None,
+) -> None:
+    """Label a CSV: every row and column is kept; label, probabilities, certain and status are appended."""
+    classifier = Classifier.from_pretrained(model, threads=threads)
+    started = time.monotonic()
+    summary = Summary()
+    for summary in label_csv(source, output, classifier, text_column=text_column):
+        _progress(summary.rows, started)
+    _progress_end()
+    mix = ", ".join(f"{label} {n}" for label, n in sorted(summary.labels.items(), key=lambda item: -item[1]))
+    _note(
+        f"{summary.rows} rows in {time.monotonic() - started:.1f} s: {mix or 'nothing to label'}; "
+        f"{summary.uncertain} uncertain."
+    )
+    if summary.ragged:
+        rows = ", ".join(map(str, summary.ragged[:10])) + (" …" if len(summary.ragged) > 10 else "")
+        _note(f"{len(summary.ragged)} rows have more cells than the header; they are kept without a label: {rows}.")
+        raise typer.Exit(1)
+
+
+def _progress(rows: int, started: float) -> None:
+    if sys.stderr.isatty():
+        print(f"\r{rows} rows, {rows / max(time.monotonic() - started, 1e-9):.0f} a second", end="", file=sys.stderr)
+
+
+def _progress_end() -> None:
+    if sys.stderr.isatty():
+        print("\r\033[K", end="", file=sys.stderr)
+
+
+def _note(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def main() -> NoReturn:
+    """Run the command line: exit 0 when all went well, 1 when something could not be done, 2 for wrong usage."""
+    sys.exit(_exit_code(app))
+
+
+def _exit_code(run: Callable[[], Any]) -> int:
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        run()
+    except SincerityError as error:
+        _note(f"Error: {error}")
+        return 1
+    except KeyboardInterrupt:
+        _note("Stopped.")
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        _note(f"Error: {error}. Check the disk and the place of the output.")
+        return 1
+    except SystemExit as exit_:
+        return int(exit_.code or 0)
+    return 0
+
+
+if __name__ == "__main__":
+    main()

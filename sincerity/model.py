@@ -1,0 +1,180 @@
+"""A model folder: its contract as a frozen config, and the model by which texts become probabilities.
+
+    config.json                  labels (`id2label`) and, in a sincerity model, the `sincerity` block
+    tokenizer.json               the tokenizer
+    tokenizer_config.json        `model_max_length`
+    onnx/model_quantized.onnx    the graph, int8 (or onnx/model.onnx, float)
+
+A folder without the `sincerity` block is somebody else's text classifier: it keeps its label strings and reads the text
+as it is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+from tokenizers import Encoding, Tokenizer
+
+from sincerity.cleaning import CLEAN_VERSION
+from sincerity.errors import ModelError
+from sincerity.labels import Label
+
+GRAPHS = ("onnx/model_quantized.onnx", "onnx/model.onnx", "model_quantized.onnx", "model.onnx")
+FOREIGN_THRESHOLD = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelConfig:
+    """What inference needs to know of a model folder."""
+
+    name: str
+    labels: tuple[str, ...]
+    """In the order of the graph's outputs."""
+    cleaned: bool
+    """Whether the model was trained on cleaned text."""
+    threshold: float
+    """Least score of a prediction that counts as certain."""
+    prior: tuple[float, ...]
+    """Class shares of the training data: the answer for a text with nothing in it."""
+    max_length: int
+    """Tokens read of one text."""
+
+    @classmethod
+    def read(cls, folder: Path) -> ModelConfig:
+        """Parse and check `config.json`; raises `ModelError`."""
+        config = _read_json(folder / "config.json")
+        id2label = config.get("id2label")
+        if not isinstance(id2label, dict) or len(id2label) < 2:
+            raise ModelError(f"{folder}/config.json: id2label is {id2label!r}. Expected: two or more labels by number.")
+        try:
+            labels = tuple(str(id2label[str(i)]) for i in range(len(id2label)))
+        except KeyError as missing:
+            raise ModelError(
+                f"{folder}/config.json: id2label has no {missing}. Expected: {len(id2label)} of them."
+            ) from missing
+        if config.get("problem_type") not in (None, "single_label_classification"):
+            raise ModelError(
+                f"{folder}/config.json: problem_type is {config['problem_type']!r}. Expected: "
+                "single_label_classification; a model of another kind cannot be used."
+            )
+        tokenizer_config = folder / "tokenizer_config.json"
+        limits = (
+            _read_json(tokenizer_config).get("model_max_length") if tokenizer_config.is_file() else None,
+            config.get("max_position_embeddings"),
+            512,
+        )
+        max_length = int(min(limit for limit in limits if isinstance(limit, int | float) and limit > 2))
+        if (block := config.get("sincerity")) is None:
+            prior = (1 / len(labels),) * len(labels)
+            return cls(
+                name=folder.name,
+                labels=labels,
+                cleaned=False,
+                threshold=FOREIGN_THRESHOLD,
+                prior=prior,
+                max_length=max_length,
+            )
+        return cls(**_checked_block(block, labels, folder), labels=labels, cleaned=True, max_length=max_length)
+
+
+def _checked_block(block: dict[str, Any], labels: tuple[str, ...], folder: Path) -> dict[str, Any]:
+    where = f"{folder}/config.json, sincerity block:"
+    if block.get("clean_version") != CLEAN_VERSION:
+        raise ModelError(
+            f"{where} clean_version is {block.get('clean_version')!r}. Expected: {CLEAN_VERSION}, "
+            "that of this package. Install the sincerity version it was made for, or export it again."
+        )
+    expected = tuple(Label) if block.get("scheme", "sincerity") == "sincerity" else labels
+    for found, of in ((tuple(block.get("labels", ())), "labels"), (labels, "id2label")):
+        if found != expected:
+            raise ModelError(f"{where} {of} are {list(found)}. Expected, in this order: {', '.join(expected)}.")
+    threshold, prior = block.get("threshold"), tuple(block.get("prior", ()))
+    if not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
+        raise ModelError(f"{where} threshold is {threshold!r}. Expected: a probability.")
+    shares = [share for share in prior if isinstance(share, int | float) and share >= 0]
+    if not len(shares) == len(prior) == len(labels) or abs(sum(shares) - 1) > 1e-3:
+        raise ModelError(f"{where} prior is {list(prior)}. Expected: {len(labels)} shares that sum to 1.")
+    return {"name": str(block.get("name", folder.name)), "threshold": float(threshold), "prior": prior}
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise ModelError(f"{path} is missing. Expected: a folder with config.json, tokenizer.json and {GRAPHS[0]}.")
+    try:
+        value = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise ModelError(f"{path} is not JSON ({error}). Get the model again.") from error
+    if not isinstance(value, dict):
+        raise ModelError(f"{path} holds no JSON object. Get the model again.")
+    return value
+
+
+class Model:
+    """Texts → probabilities, over one graph. Safe to share between threads."""
+
+    def __init__(self, folder: Path, threads: int | None) -> None:
+        self.config = ModelConfig.read(folder)
+        self._tokenizer = _load_tokenizer(folder, self.config.max_length)
+        self._session = _load_session(folder, threads)
+        self._inputs = {node.name for node in self._session.get_inputs()}
+        self._output = self._session.get_outputs()[0].name
+
+    def encode(self, texts: Sequence[str]) -> list[Encoding]:
+        """Tokens of each text, cut at the model's length."""
+        return self._tokenizer.encode_batch_fast(list(texts))
+
+    def probabilities(self, encodings: Sequence[Encoding]) -> NDArray[np.float64]:
+        """Probabilities (texts, labels) for one batch; it is padded to its longest text."""
+        shape = len(encodings), max(len(encoding) for encoding in encodings)
+        ids, mask, types = (np.zeros(shape, np.int64) for _ in range(3))
+        for row, encoding in enumerate(encodings):
+            ids[row, : len(encoding)] = encoding.ids
+            mask[row, : len(encoding)] = 1
+            types[row, : len(encoding)] = encoding.type_ids
+        feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
+        logits = self._session.run([self._output], {name: feed[name] for name in feed if name in self._inputs})[0]
+        return _softmax(np.asarray(logits, np.float64))
+
+
+def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    exp = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(exp / exp.sum(axis=1, keepdims=True))
+
+
+def _load_tokenizer(folder: Path, max_length: int) -> Tokenizer:
+    path = folder / "tokenizer.json"
+    if not path.is_file():
+        raise ModelError(f"{path} is missing. Expected: the tokenizer in one file; save it with a fast tokenizer.")
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises nothing narrower
+        raise ModelError(f"{path} cannot be read as a tokenizer ({error}). Get the model again.") from error
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(max_length)
+    return tokenizer
+
+
+def _load_session(folder: Path, threads: int | None) -> ort.InferenceSession:
+    path = next((folder / graph for graph in GRAPHS if (folder / graph).is_file()), None)
+    if path is None:
+        raise ModelError(
+            f"{folder} holds none of {', '.join(GRAPHS)}. Expected: the model as ONNX; "
+            "export it with python -m training.export or optimum."
+        )
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads or 0
+    options.log_severity_level = 3
+    try:
+        session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # the library raises many kinds
+        raise ModelError(f"{path} cannot be loaded as ONNX ({error}). Get the model again.") from error
+    if "input_ids" not in (names := {node.name for node in session.get_inputs()}):
+        raise ModelError(f"{path} has the inputs {sorted(names)}. Expected: input_ids, as text classifiers have.")
+    return session
