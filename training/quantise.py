@@ -1,0 +1,141 @@
+"""An ONNX graph with its matrix products in 8 bits, whose result for a text does not depend on the batch around it.
+
+Weights get one scale per output column, activations one scale per token, taken while running from that token alone.
+A tensor-wide dynamic scale (what onnxruntime's own dynamic quantisation takes) lets one text in a batch move all the
+others; a static scale has to be chosen for the worst outlier. A scale per token (ZeroQuant, Yao et al., NeurIPS 2022)
+needs neither calibration data nor layers left in float. Word embeddings are stored in 8 bits with one scale per word.
+Only operators of the ONNX standard are used, so the graph runs wherever ONNX runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import NodeProto, TensorProto, helper, numpy_helper
+
+SMALLEST = 64
+"""Matrices with a side below this stay in float: the classification head decides by small differences."""
+
+Array = NDArray[np.float32]
+
+
+def quantise(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy of `model` with 8-bit weights and products."""
+    quantised = onnx.ModelProto()
+    quantised.CopyFrom(model)
+    _Rewriter(quantised.graph).run()
+    onnx.checker.check_model(quantised)
+    return quantised
+
+
+class _Rewriter:
+    def __init__(self, graph: onnx.GraphProto) -> None:
+        self.graph = graph
+        self.constants = {tensor.name: tensor for tensor in graph.initializer}
+        self.transposed = {
+            node.output[0]: node.input[0]
+            for node in graph.node
+            if node.op_type == "Transpose" and node.input[0] in self.constants
+        }
+        self.rows: dict[str, tuple[str, str]] = {}
+        self.stored: dict[str, tuple[str, str]] = {}
+
+    def run(self) -> None:
+        self._store("one", np.float32(1))
+        self._store("steps", np.float32(127))
+        self._store("zero_point", np.uint8(128))
+        self._store("least_top", np.float32(1e-12))
+        self._store("last_axis", np.array([-1], np.int64))
+        nodes = [new for node in self.graph.node for new in self._rewrite(node)]
+        needed = {name for node in nodes for name in node.input}
+        del self.graph.node[:], self.graph.initializer[:], self.graph.value_info[:]
+        unused = self.transposed.keys() - needed
+        self.graph.node.extend(node for node in nodes if node.output[0] not in unused)
+        needed = {name for node in self.graph.node for name in node.input}
+        self.graph.initializer.extend(tensor for name, tensor in self.constants.items() if name in needed)
+
+    def _rewrite(self, node: NodeProto) -> Iterator[NodeProto]:
+        weight = node.input[1] if node.op_type == "MatMul" else node.input[0] if node.op_type == "Gather" else ""
+        source = self.transposed.get(weight, weight)
+        shape = tuple(self.constants[source].dims) if source in self.constants else ()
+        if len(shape) != 2 or min(shape) < SMALLEST:
+            yield node
+        elif node.op_type == "Gather":
+            yield from self._gather(node)
+        elif weight in self.transposed or weight not in self.transposed.values():
+            yield from self._product(node, source)
+        else:
+            yield from self._straight(node, weight)
+
+    def _product(self, node: NodeProto, source: str) -> Iterator[NodeProto]:
+        """activations × weight, in integers."""
+        (activations, _), (output,) = node.input, node.output
+        if activations not in self.rows:
+            yield from self._quantise_rows(activations)
+        eight_bit, step = self.rows[activations]
+        weight, scale = self._weight(source, transposed=node.input[1] in self.transposed)
+        yield helper.make_node("MatMulInteger", [eight_bit, weight, "zero_point"], [f"{output}_sum"])
+        yield helper.make_node("Cast", [f"{output}_sum"], [f"{output}_float"], to=TensorProto.FLOAT)
+        yield helper.make_node("Mul", [f"{output}_float", scale], [f"{output}_column"])
+        yield helper.make_node("Mul", [f"{output}_column", step], [output])
+
+    def _quantise_rows(self, name: str) -> Iterator[NodeProto]:
+        """x → x / step in whole numbers around 128, where each token's step is 1/127 of its own maximum."""
+        absolute, top, bounded, step, steps, eight_bit = (
+            f"{name}_{part}" for part in ("abs", "top", "bounded", "step", "steps", "u8")
+        )
+        yield helper.make_node("Abs", [name], [absolute])
+        yield helper.make_node("ReduceMax", [absolute, "last_axis"], [top], keepdims=1)
+        yield helper.make_node("Max", [top, "least_top"], [bounded])
+        yield helper.make_node("Div", [bounded, "steps"], [step])
+        yield helper.make_node("Div", [name, step], [steps])
+        yield helper.make_node("QuantizeLinear", [steps, "one", "zero_point"], [eight_bit])
+        self.rows[name] = eight_bit, step
+
+    def _straight(self, node: NodeProto, source: str) -> Iterator[NodeProto]:
+        """A product with the transpose of a stored weight: in float, from the same 8 bits."""
+        weight, scale = self._weight(source, transposed=True)
+        column, straight = f"{node.output[0]}_weight", f"{node.output[0]}_straight"
+        yield helper.make_node("DequantizeLinear", [weight, scale], [column], axis=1)
+        yield helper.make_node("Transpose", [column], [straight], perm=[1, 0])
+        yield helper.make_node("MatMul", [node.input[0], straight], list(node.output))
+
+    def _gather(self, node: NodeProto) -> Iterator[NodeProto]:
+        """Rows of an embedding table, from 8 bits and a scale per row."""
+        table = self._array(node.input[0])
+        scale = _scale(table, axis=1)
+        eight_bit, scales = f"{node.input[0]}_i8", f"{node.input[0]}_scale"
+        self._store(eight_bit, _eight_bit(table, scale))
+        self._store(scales, scale)
+        output = node.output[0]
+        yield helper.make_node("Gather", [eight_bit, node.input[1]], [f"{output}_i8"], axis=0)
+        yield helper.make_node("Cast", [f"{output}_i8"], [f"{output}_float"], to=TensorProto.FLOAT)
+        yield helper.make_node("Gather", [scales, node.input[1]], [f"{output}_scale"], axis=0)
+        yield helper.make_node("Mul", [f"{output}_float", f"{output}_scale"], [output])
+
+    def _weight(self, source: str, *, transposed: bool) -> tuple[str, str]:
+        """Names of a stored weight [in, out] in 8 bits and of its scale per column."""
+        if source not in self.stored:
+            weight = self._array(source).T if transposed else self._array(source)
+            scale = _scale(weight, axis=0)
+            self._store(f"{source}_i8", _eight_bit(weight, scale))
+            self._store(f"{source}_scale", scale[0])
+            self.stored[source] = f"{source}_i8", f"{source}_scale"
+        return self.stored[source]
+
+    def _array(self, name: str) -> Array:
+        return numpy_helper.to_array(self.constants[name])
+
+    def _store(self, name: str, value: np.ndarray | np.generic) -> None:
+        self.constants[name] = numpy_helper.from_array(np.ascontiguousarray(value).reshape(np.shape(value)), name)
+
+
+def _scale(matrix: Array, axis: int) -> Array:
+    return np.maximum(np.abs(matrix).max(axis=axis, keepdims=True), 1e-12).astype(np.float32) / np.float32(127)
+
+
+def _eight_bit(matrix: Array, scale: Array) -> NDArray[np.int8]:
+    return np.rint(matrix / scale).clip(-127, 127).astype(np.int8)
