@@ -36,11 +36,11 @@ def model_folder(
     shipped = shipped_models()
     if name in shipped:
         return shipped[name]
-    if (path := Path(name)).is_dir():
+    if name and (path := Path(name)).is_dir():
         return path
     if isinstance(name_or_path, Path) or name.count("/") != 1 or name.startswith((".", "/", "~")):
         raise ModelError(
-            f"{name} is no model. Expected: a folder, one of {', '.join(shipped) or 'no shipped models'}, "
+            f"{name!r} is no model. Expected: a folder, one of {', '.join(shipped) or 'no shipped models'}, "
             "or a Hugging Face Hub name of the form org/name."
         )
     return _from_hub(name, revision, cache_dir, local_files_only, token)

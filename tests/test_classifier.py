@@ -1,0 +1,146 @@
+"""`classify` and `Classifier`: types, order, and results that depend on the text alone."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sincerity
+from sincerity import Classifier, Label, Prediction, Status, classify
+
+DATA = Path(__file__).parents[1] / "data" / "messages"
+TEXTS = [json.loads(line)["text"] for line in (DATA / "test.jsonl").read_text("utf-8").splitlines()]
+
+
+def distance(one: Prediction, other: Prediction) -> float:
+    return max(abs(one.scores[label] - other.scores[label]) for label in one.scores)
+
+
+def test_all_is_exactly_what_can_be_imported() -> None:
+    public = {name for name in vars(sincerity) if not name.startswith("_")}
+    modules = {name for name in public if type(vars(sincerity)[name]).__name__ == "module"}
+    helpers = {"annotations", "Iterable", "overload"}
+    assert public - modules - helpers == set(sincerity.__all__)
+
+
+def test_a_text_gives_a_prediction_and_texts_give_a_list_in_order(classifier: Classifier) -> None:
+    one = classify(TEXTS[0])
+    assert isinstance(one, Prediction)
+    assert classify(TEXTS[:3])[0] == one == classifier.classify(TEXTS[0])
+    assert classify([]) == []
+    assert classify(text for text in TEXTS[:3]) == classify(tuple(TEXTS[:3]))
+
+
+def test_scores_are_probabilities_of_every_label(classifier: Classifier) -> None:
+    for prediction in classifier.classify(TEXTS):
+        assert list(prediction.scores) == [str(label) for label in Label]
+        assert math.isclose(sum(prediction.scores.values()), 1, abs_tol=1e-6)
+        assert prediction.score == prediction.scores[prediction.label] == max(prediction.scores.values())
+        assert prediction.certain == (prediction.score >= classifier.threshold)
+        assert isinstance(prediction.label, Label)
+        assert prediction.model == classifier.name
+        assert prediction.reasons == ()
+
+
+def test_a_prediction_is_frozen_and_keyword_only(classifier: Classifier) -> None:
+    prediction = classifier.classify("See you at eight then!")
+    with pytest.raises(AttributeError):
+        prediction.label = "x"  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        Prediction("x", 1.0, {}, True, "m")  # type: ignore[misc]
+    assert json.loads(json.dumps(prediction.as_dict()))["label"] == "conversational"
+
+
+@pytest.mark.parametrize("text", ["", " \n\t ", "\u200b\u200d\u2060", "\u3164\u2800", "\ud800", "\U000e0041"])
+def test_a_text_with_nothing_in_it_gets_the_class_prior(classifier: Classifier, text: str) -> None:
+    prediction = classifier.classify(text)
+    assert prediction.status is Status.BLANK
+    assert not prediction.certain
+    assert prediction.label == max(prediction.scores, key=prediction.scores.__getitem__)
+    assert math.isclose(sum(prediction.scores.values()), 1, abs_tol=1e-4)
+
+
+def test_a_long_text_is_truncated_and_says_so(classifier: Classifier) -> None:
+    assert classifier.classify("We talked for hours. " * 100).status is Status.TRUNCATED
+    assert classifier.classify("We talked for hours.").status is Status.OK
+    assert classifier.classify("\u6f22\u5b57" * 200).status is Status.TRUNCATED
+
+
+@pytest.mark.parametrize("wrong", [None, b"text", 3, 2.5, bytearray(b"x"), ["fine", None], ["fine", float("nan")], [b"x"]])
+def test_what_is_no_text_is_a_type_error_that_names_it(wrong: Any) -> None:
+    with pytest.raises(TypeError, match=r"None|text|3|2\.5|nan|x"):
+        classify(wrong)
+
+
+def test_the_type_error_of_an_item_names_its_place() -> None:
+    with pytest.raises(TypeError, match=r"item 2 is None \(NoneType\)"):
+        classify(["a", "b", None])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("settings", [{"threads": 0}, {"batch_size": 0}, {"batch_size": 1.5}, {"threads": "2"}])
+def test_settings_out_of_range_are_value_errors(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"is .*\. Expected: a whole number"):
+        Classifier.from_pretrained(**settings)
+
+
+def test_stream_is_lazy(classifier: Classifier) -> None:
+    taken = 0
+
+    def endless() -> Any:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield f"Thanks, number {taken}"
+
+    stream = classifier.stream(endless())
+    assert taken == 0
+    next(stream)
+    assert taken < 5000
+
+
+def test_stream_checks_its_argument_before_it_is_consumed(classifier: Classifier) -> None:
+    with pytest.raises(TypeError, match="Expected: an iterable of str"):
+        classifier.stream("one text")
+
+
+def test_results_do_not_depend_on_batch_order_or_threads(classifier: Classifier) -> None:
+    texts = TEXTS[:120] + ["ok", "word " * 90]
+    order = random.Random(1).sample(range(len(texts)), len(texts))
+    alone = [classifier.classify(text) for text in texts]
+    for batch_size, threads in ((1, 1), (5, 2), (64, 1)):
+        other = Classifier.from_pretrained(batch_size=batch_size, threads=threads)
+        shuffled = dict(zip(order, other.classify([texts[i] for i in order]), strict=True))
+        for i, one in enumerate(alone):
+            assert one.label == shuffled[i].label
+            assert distance(one, shuffled[i]) <= 1e-3
+
+
+def test_one_classifier_serves_many_threads(classifier: Classifier) -> None:
+    parts = [TEXTS[i::8][:25] for i in range(8)]
+    expected = [classifier.classify(part) for part in parts]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(classifier.classify, parts))
+    for one, other in zip(sum(expected, []), sum(found, []), strict=True):
+        assert distance(one, other) <= 1e-6
+
+
+def test_the_shipped_model_answers_as_its_reference_file_says(classifier: Classifier) -> None:
+    folder = Path(__file__).parents[1] / "models" / classifier.name
+    reference = json.loads((folder / "reference.json").read_text("utf-8"))
+    assert len(reference) >= 50
+    predictions = classifier.classify(row["text"] for row in reference)
+    for row, prediction in zip(reference, predictions, strict=True):
+        for label, score in row["scores"].items():
+            assert prediction.scores[label] == pytest.approx(score, abs=0.02), row["text"]
+
+
+def test_own_test_texts_are_told_apart(classifier: Classifier) -> None:
+    rows = [json.loads(line) for line in (DATA / "test.jsonl").read_text("utf-8").splitlines()]
+    right = [row["label"] == p.label for row, p in zip(rows, classifier.classify(TEXTS), strict=True)]
+    assert sum(right) / len(right) >= 0.85

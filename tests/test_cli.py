@@ -1,0 +1,110 @@
+"""The command line, as its users run it: in a process of its own."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def run(*args: str, stdin: str | bytes = "") -> subprocess.CompletedProcess[str]:
+    data = stdin.encode() if isinstance(stdin, str) else stdin
+    done = subprocess.run([sys.executable, "-m", "sincerity", *args], input=data, capture_output=True, cwd=ROOT)
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+@pytest.fixture
+def tweets(tmp_path: Path) -> Path:
+    path = tmp_path / "tweets.csv"
+    path.write_text('id,text\n1,"Lovely to meet you last night, did you find your scarf?"\n2,50% off all boots today!\n')
+    return path
+
+
+def test_classify_prints_label_score_and_text() -> None:
+    done = run("classify", "Lovely to meet you last night, did you find\nyour scarf?")
+    label, score, text = done.stdout.rstrip("\n").split("\t")
+    assert label == "conversational"
+    assert 0.5 < float(score) <= 1
+    assert text == "Lovely to meet you last night, did you find your scarf?"
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_classify_reads_lines_from_standard_input() -> None:
+    done = run("classify", "--json", stdin="See you at eight?\n\nBuy two, get one free this weekend \U0001f389\n".encode() + b"\xff\n")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["status"] for row in rows] == ["ok", "blank", "ok", "blank"]
+    assert rows[2]["label"] == "promotional"
+    assert rows[0]["scores"].keys() == {"conversational", "promotional", "automated"}
+
+
+def test_batch_writes_every_row_and_column(tweets: Path, tmp_path: Path) -> None:
+    done = run("batch", str(tweets), "-o", str(tmp_path / "out.csv"), "--text-column", "text")
+    assert done.returncode == 0
+    assert done.stdout == ""
+    assert "2 rows" in done.stderr
+    with (tmp_path / "out.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["id"] for row in rows] == ["1", "2"]
+    assert [row["label"] for row in rows] == ["conversational", "promotional"]
+
+
+def test_batch_speaks_standard_input_and_output(tweets: Path) -> None:
+    done = run("batch", "-", stdin=tweets.read_bytes())
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[0] == "id,text,label,score,conversational,promotional,automated,certain,status"
+    assert len(list(csv.reader(done.stdout.splitlines()))) == 3
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["batch", "nowhere.csv"], "nowhere.csv cannot be read"),
+        (["batch", "data/sample.csv", "--text-column", "txt"], "Choose one with --text-column 'text'"),
+        (["batch", "data/sample.csv", "-o", "no/such/folder/out.csv"], "cannot be written"),
+        (["classify", "hi", "--model", "no-such-model"], "'no-such-model' is no model"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_and_exit_1(args: list[str], message: str) -> None:
+    done = run(*args)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("args", [["batch"], ["nonsense"], ["classify", "--threads", "0", "x"], ["batch", "a", "--no"]])
+def test_wrong_usage_is_exit_2(args: list[str]) -> None:
+    done = run(*args)
+    assert done.returncode == 2
+    assert "Usage" in done.stderr
+
+
+def test_ragged_rows_are_kept_and_counted_and_exit_1(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("text,n\nhello there,1\nsee you,2,3\n")
+    done = run("batch", str(tmp_path / "in.csv"))
+    assert done.returncode == 1
+    assert "1 rows have more cells than the header" in done.stderr
+    assert done.stdout.splitlines()[2].startswith("see you,2,3,")
+
+
+def test_version_names_tool_and_model() -> None:
+    assert run("--version").stdout.startswith("sincerity 0.1.0 (model sincerity-")
+
+
+def test_every_commands_help_holds_an_example() -> None:
+    for command in ("classify", "batch"):
+        assert "Example: sincerity" in run(command, "--help").stdout
+
+
+def test_a_closed_pipe_ends_quietly() -> None:
+    command = f'yes "see you at eight" | head -n 20000 | "{sys.executable}" -m sincerity classify | head -n 1'
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.startswith("conversational\t")
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,146 @@
+"""From anybody's CSV to a model folder that sincerity and transformers read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch", reason="needs the train extra: make test-all")
+pytest.importorskip("onnxscript", reason="needs the train extra: make test-all")
+
+import numpy as np  # noqa: E402
+import onnx  # noqa: E402
+import onnxruntime as ort  # noqa: E402
+import torch  # noqa: E402
+import transformers  # noqa: E402
+from typer.testing import CliRunner  # noqa: E402
+
+from sincerity import Classifier  # noqa: E402
+from sincerity.cleaning import TOKENS, clean  # noqa: E402
+from training import export, prepare, score, train  # noqa: E402
+from training.graph import Graph  # noqa: E402
+from training.quantise import quantise  # noqa: E402
+
+TEXTS = ["hello my friend, see you tonight", "buy cheap boots now!", "SALE today only at https://shop.example", "lake"]
+
+
+@pytest.fixture(scope="module")
+def folder(tiny_base: Path, labelled_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder made by the four commands of the README."""
+    work = tmp_path_factory.mktemp("work")
+    invoke(prepare, "--train", labelled_csv, "--text-column", "said", "--label-column", "kind", "--out", work / "data")
+    invoke(train, "--data", work / "data", "--out", work / "checkpoint", "--base", tiny_base, "--epochs", 4,
+           "--learning-rate", 2e-3)  # fmt: skip
+    invoke(export, "--data", work / "data", "--checkpoint", work / "checkpoint", "--name", "mine", "--models", work)
+    invoke(score, work / "mine", "--test", labelled_csv, "--text-column", "said", "--label-column", "kind")
+    return work / "mine"
+
+
+def invoke(step: Any, *args: object) -> None:
+    import typer
+
+    app = typer.Typer()
+    app.command()(step.main)
+    result = CliRunner().invoke(app, [str(arg) for arg in args])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+
+
+def test_the_trained_model_knows_its_own_labels(folder: Path) -> None:
+    classifier = Classifier.from_pretrained(folder)
+    assert classifier.labels == ("cold", "warm")
+    assert [p.label for p in classifier.classify(TEXTS[:2])] == ["warm", "cold"]
+    results = json.loads((folder / "results.json").read_text("utf-8"))
+    assert results["scores"]["mine.csv"]["accuracy"] > 0.95
+
+
+def test_the_card_tells_what_was_measured(folder: Path) -> None:
+    text = (folder / "README.md").read_text("utf-8")
+    results = json.loads((folder / "results.json").read_text("utf-8"))
+    assert f"{results['scores']['mine.csv']['macro_f1']:.3f}" in text
+    assert results["training"]["data"]["files"].popitem()[1] in text
+
+
+def test_transformers_reads_the_folder_and_agrees(folder: Path) -> None:
+    pipeline = transformers.pipeline("text-classification", model=str(folder), top_k=None)
+    for text, prediction in zip(TEXTS, Classifier(folder).classify(TEXTS), strict=True):
+        found = {one["label"]: one["score"] for one in pipeline([clean(text).text])[0]}
+        assert max(found, key=found.__getitem__) == prediction.label
+        assert found[prediction.label] == pytest.approx(prediction.score, abs=0.03)
+
+
+def test_the_tokenizer_holds_every_token_of_the_clean_up_as_one(folder: Path) -> None:
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    for token in TOKENS:
+        assert len(tokenizer(f"hello {token} lake", add_special_tokens=False)["input_ids"]) == 3
+
+
+def test_the_graph_is_the_model_and_its_attributions_are_its_logits(folder: Path) -> None:
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    tokens = transformers.AutoTokenizer.from_pretrained(folder)([clean(t).text for t in TEXTS], padding=True,
+                                                                return_tensors="pt")  # fmt: skip
+    with torch.no_grad():
+        logits, attributions = Graph(model)(tokens["input_ids"], tokens["attention_mask"], tokens["token_type_ids"])
+        assert torch.allclose(logits, model(**tokens).logits, atol=1e-5)
+        assert attributions.shape == (*tokens["input_ids"].shape, 2)
+        assert (attributions[tokens["attention_mask"] == 0] == 0).all()
+        gradient = value_gradient_attribution(model, tokens)
+    assert torch.allclose(attributions, gradient, atol=1e-4)
+
+
+def value_gradient_attribution(model: Any, tokens: Any) -> torch.Tensor:
+    """The same split by another route: autograd with every non-linear factor of the last layer held constant."""
+    hidden = model.bert(**tokens, output_hidden_states=True).hidden_states[-2]
+    last, heads = model.bert.encoder.layer[-1], model.config.num_attention_heads
+    split = lambda x: x.view(*x.shape[:2], heads, -1).transpose(1, 2)  # noqa: E731
+    with torch.enable_grad():
+        attention = last.attention.self
+        values = split(attention.value(hidden)).detach().requires_grad_()
+        scores = split(attention.query(hidden[:, :1])) @ split(attention.key(hidden)).transpose(2, 3)
+        mask = tokens["attention_mask"][:, None, None, :]
+        weights = (scores / values.shape[-1] ** 0.5).masked_fill(mask == 0, -1e9).softmax(-1).detach()
+        attended = hidden[:, :1] + last.attention.output.dense((weights @ values).transpose(1, 2).flatten(2))
+        mixed = frozen_norm(last.attention.output.LayerNorm, attended)
+        inner = last.intermediate.dense(mixed)
+        activated = inner * (torch.nn.functional.gelu(inner) / inner).detach()
+        output = frozen_norm(last.output.LayerNorm, mixed + last.output.dense(activated))
+        pooled = model.bert.pooler.dense(output)
+        logits = model.classifier(pooled * (torch.tanh(pooled) / pooled).detach())[:, 0]
+        columns = []
+        for label in range(logits.shape[1]):
+            (gradient,) = torch.autograd.grad(logits[:, label].sum(), values, retain_graph=True)
+            columns.append((gradient * values).sum((1, 3)))
+    return torch.stack(columns, -1).detach()
+
+
+def frozen_norm(norm: torch.nn.LayerNorm, x: torch.Tensor) -> torch.Tensor:
+    scale = torch.sqrt(x.var(-1, unbiased=False, keepdim=True) + norm.eps).detach()
+    return (x - x.mean(-1, keepdim=True)) / scale * norm.weight + norm.bias
+
+
+def test_quantised_products_are_close_and_do_not_depend_on_the_batch(folder: Path) -> None:
+    floating = onnx.load(folder / "onnx" / "model.onnx")
+    eight_bit = quantise(floating)
+    assert {"MatMulInteger"} <= {node.op_type for node in eight_bit.graph.node}
+    assert len(eight_bit.SerializeToString()) < 0.5 * len(floating.SerializeToString())
+    sessions = [ort.InferenceSession(model.SerializeToString()) for model in (floating, eight_bit)]
+    rng = np.random.default_rng(0)
+    ids = rng.integers(41, 90, (16, 12))
+    feed = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
+    expected, found = (session.run(["logits"], feed)[0] for session in sessions)
+    assert np.abs(expected - found).max() < 0.1 * np.abs(expected).max()
+    for row in range(len(ids)):
+        alone = sessions[1].run(["logits"], {name: value[row : row + 1] for name, value in feed.items()})[0]
+        assert np.abs(alone[0] - found[row]).max() < 1e-5
+
+
+def test_the_same_seed_gives_the_same_model(tiny_base: Path, labelled_csv: Path, tmp_path: Path) -> None:
+    invoke(prepare, "--train", labelled_csv, "--text-column", "said", "--label-column", "kind", "--out", tmp_path / "d")
+    for name in ("one", "two"):
+        invoke(train, "--data", tmp_path / "d", "--out", tmp_path / name, "--base", tiny_base, "--epochs", 1)
+    one, two = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("one", "two"))
+    assert one == two
