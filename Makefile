@@ -32,6 +32,8 @@ model: .venv/all
 	$(BIN)/python -m training.train
 	$(BIN)/python -m training.export
 	$(BIN)/python -m training.score models/sincerity-minilm-l6
+	$(BIN)/python -m benchmarks.quantisation
+	$(BIN)/python -m training.card
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -153,7 +153,7 @@ class _TrackedEdit(_Edit):
 # Characters ----------------------------------------------------------------------------------------------------------
 
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,8}\d{0,2});?")
-_FOREIGN_WORD = re.compile(r"[^\W\d_]*[^\W\d_\x00-\x7f][^\W\d_]*")
+_FOREIGN_WORD = re.compile(r"(?<![^\W\d_])[A-Za-z]*+[^\W\d_\x00-\x7f][^\W\d_]*")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _PUNCTUATION = str.maketrans(
     {
@@ -255,7 +255,7 @@ _HASHTAG = re.compile(r"(?<![\w&#])#(?=\w*[^\W\d])\w{2,}")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[A-Z])(?=[A-Z][a-z])|_+")
 _REPEATED = re.compile(r"(\S)\1{3,}")
 _SPACES = re.compile(r"\s+")
-_ENDS = re.compile(r"^\s+|\s+$")
+_ENDS = re.compile(r"^\s+|(?<!\s)\s+$")
 
 
 def _mark(edit: _Edit) -> None:

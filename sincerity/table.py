@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -54,8 +54,8 @@ def label_csv(
         TableError: No header, no such column, or one of the new columns is there already.
     """
     with _reading(source) as lines, _writing(target) as out:
-        bom = _starts_with_mark(lines)
-        reader = csv.reader(lines, strict=True)
+        bom, lines_without_mark = _without_mark(lines)
+        reader = csv.reader(lines_without_mark, strict=True)
         header = _header(reader, source)
         index = _text_index(header, text_column, source)
         columns = result_columns(classifier)
@@ -66,7 +66,7 @@ def label_csv(
             )
         if bom:
             out.write("\ufeff")
-        writer = csv.writer(out, lineterminator="\n")
+        writer = csv.writer(_LineFeeds(out), lineterminator="\r\n")
         writer.writerow(header + columns)
         yield from _label_rows(reader, writer, classifier, len(header), index, source)
 
@@ -108,7 +108,7 @@ def _label_rows(
 
 def _next_rows(reader: Iterator[list[str]], source: str | Path) -> list[list[str]]:
     try:
-        return [row for row in islice(reader, CHUNK) if row]
+        return list(islice(filter(None, reader), CHUNK))
     except csv.Error as error:
         line = getattr(reader, "line_num", "?")
         raise TableError(
@@ -127,7 +127,7 @@ def _header(reader: Iterator[list[str]], source: str | Path) -> list[str]:
 def _first_row(reader: Iterator[list[str]], source: str | Path) -> Iterable[list[str]]:
     csv.field_size_limit(_LONGEST_CELL)
     try:
-        return list(islice(reader, 1))
+        return list(islice(filter(None, reader), 1))
     except csv.Error as error:
         raise TableError(f"{source}, line 1: {error}. Expected: a first row that names the columns.") from error
 
@@ -144,19 +144,26 @@ def _text_index(header: Sequence[str], text_column: str | None, source: str | Pa
     raise TableError(f"{source} {problem}. Columns: {', '.join(header)}. Choose one with --text-column {likely[0]!r}.")
 
 
-def _starts_with_mark(lines: IO[str]) -> bool:
-    """Take a byte order mark off the start."""
-    if lines.seekable():
-        if lines.read(1) == "\ufeff":
-            return True
-        lines.seek(0)
-    return False
+def _without_mark(lines: IO[str]) -> tuple[bool, Iterator[str]]:
+    """Take a byte order mark off the start; also of a pipe, where there is no way back."""
+    first = lines.readline()
+    return first.startswith("\ufeff"), chain([first.removeprefix("\ufeff")], lines)
+
+
+class _LineFeeds:
+    """Ends rows in a line feed; a `csv.writer` told to do so would not quote a lone carriage return in a cell."""
+
+    def __init__(self, out: IO[str]) -> None:
+        self._out = out
+
+    def write(self, row: str) -> None:
+        self._out.write(row.removesuffix("\r\n") + "\n")
 
 
 @contextmanager
 def _reading(source: str | Path) -> Iterator[IO[str]]:
     if str(source) == "-":
-        sys.stdin.reconfigure(encoding="utf-8-sig", errors="surrogateescape", newline="")  # type: ignore[union-attr]
+        sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape", newline="")  # type: ignore[union-attr]
         yield sys.stdin
         return
     try:
@@ -177,8 +184,10 @@ def _writing(target: str | Path) -> Iterator[IO[str]]:
         yield sys.stdout
         sys.stdout.flush()
         return
-    part = Path(f"{target}.part")
+    path = part = Path(target)
     try:
+        if path.is_file() or not path.exists():  # a device or a pipe is written to, not replaced
+            part = Path(f"{target}.part")
         file = part.open("w", encoding="utf-8", errors="surrogateescape", newline="")
     except OSError as error:
         raise TableError(
@@ -187,6 +196,8 @@ def _writing(target: str | Path) -> Iterator[IO[str]]:
     try:
         with file:
             yield file
-        part.replace(target)
+        if part != path:
+            part.replace(path)
     finally:
-        part.unlink(missing_ok=True)
+        if part != path:
+            part.unlink(missing_ok=True)

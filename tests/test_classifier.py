@@ -6,6 +6,7 @@ import json
 import math
 import random
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,9 @@ def test_a_long_text_is_truncated_and_says_so(classifier: Classifier) -> None:
     assert classifier.classify("\u6f22\u5b57" * 200).status is Status.TRUNCATED
 
 
-@pytest.mark.parametrize("wrong", [None, b"text", 3, 2.5, bytearray(b"x"), ["fine", None], ["fine", float("nan")], [b"x"]])
+@pytest.mark.parametrize(
+    "wrong", [None, b"text", 3, 2.5, bytearray(b"x"), ["fine", None], ["fine", float("nan")], [b"x"]]
+)
 def test_what_is_no_text_is_a_type_error_that_names_it(wrong: Any) -> None:
     with pytest.raises(TypeError, match=r"None|text|3|2\.5|nan|x"):
         classify(wrong)
@@ -110,7 +113,7 @@ def test_stream_checks_its_argument_before_it_is_consumed(classifier: Classifier
 
 
 def test_results_do_not_depend_on_batch_order_or_threads(classifier: Classifier) -> None:
-    texts = TEXTS[:120] + ["ok", "word " * 90]
+    texts = [*TEXTS[:120], "ok", "word " * 90]
     order = random.Random(1).sample(range(len(texts)), len(texts))
     alone = [classifier.classify(text) for text in texts]
     for batch_size, threads in ((1, 1), (5, 2), (64, 1)):
@@ -126,7 +129,7 @@ def test_one_classifier_serves_many_threads(classifier: Classifier) -> None:
     expected = [classifier.classify(part) for part in parts]
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(classifier.classify, parts))
-    for one, other in zip(sum(expected, []), sum(found, []), strict=True):
+    for one, other in zip(chain(*expected), chain(*found), strict=True):
         assert distance(one, other) <= 1e-6
 
 

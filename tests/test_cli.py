@@ -22,7 +22,9 @@ def run(*args: str, stdin: str | bytes = "") -> subprocess.CompletedProcess[str]
 @pytest.fixture
 def tweets(tmp_path: Path) -> Path:
     path = tmp_path / "tweets.csv"
-    path.write_text('id,text\n1,"Lovely to meet you last night, did you find your scarf?"\n2,50% off all boots today!\n')
+    path.write_text(
+        'id,text\n1,"Lovely to meet you last night, did you find your scarf?"\n2,50% off all boots today!\n'
+    )
     return path
 
 
@@ -36,7 +38,11 @@ def test_classify_prints_label_score_and_text() -> None:
 
 
 def test_classify_reads_lines_from_standard_input() -> None:
-    done = run("classify", "--json", stdin="See you at eight?\n\nBuy two, get one free this weekend \U0001f389\n".encode() + b"\xff\n")
+    done = run(
+        "classify",
+        "--json",
+        stdin="See you at eight?\n\nBuy two, get one free this weekend \U0001f389\n".encode() + b"\xff\n",
+    )
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert [row["status"] for row in rows] == ["ok", "blank", "ok", "blank"]
     assert rows[2]["label"] == "promotional"

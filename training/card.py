@@ -1,10 +1,20 @@
-"""The model card, written from `config.json` and `results.json` and nothing else."""
+"""Documents with figures in them, written from result files and nothing else.
+
+    python -m training.card
+
+writes the card of every model under models/ and the tables of README.md and training/README.md.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
+
+from sincerity.folders import DEFAULT_MODEL
+
+ROOT = Path(__file__).parents[1]
 
 HEADER = """\
 ---
@@ -15,30 +25,29 @@ pipeline_tag: text-classification
 base_model: sentence-transformers/all-MiniLM-L6-v2
 tags: [text-classification, onnx, social-media, spam-detection, bot-detection]
 ---
+
 """
 
 BODY = """\
 # {name}
 
-Labels one English post or message as {labels}: is this a person talking to people, somebody selling
-something, or a machine? `data/GUIDELINES.md` in the sincerity repository says what the labels mean.
+Labels one message as {labels}.{question}
 
 ```python
 from sincerity import Classifier
 
-Classifier.from_pretrained("{name}").classify("Thanks for following! Check out our page for daily deals.")
+Classifier.from_pretrained("{path}").classify("Thanks for following! Check out our page for daily deals.")
 ```
 
-The model reads cleaned text. With other runtimes, pass `sincerity.cleaning.clean(text).text` to transformers' or
-transformers.js' text-classification pipeline.
+The model reads cleaned text. With other runtimes, pass `sincerity.cleaning.clean(text).text` to the text-classification
+pipeline of transformers or transformers.js.
 
 ## How good it is
 
 {scores}
 
-Certain: score of at least {threshold}; the model is certain of the most confident {coverage:.0%} of its validation
-split. Lenient accuracy also accepts a second label that a careful annotator named. Two independent annotators agree
-on 94 % of such messages (Cohen's κ 0.907), which is about as far as any model can get.
+Certain: a score of at least {threshold}, which {coverage:.0%} of the validation split reach. Lenient accuracy also
+accepts a second label that an annotator named.{ceiling}
 
 {labels_table}
 
@@ -46,27 +55,37 @@ on 94 % of such messages (Cohen's κ 0.907), which is about as far as any model 
 
 `python -m training.prepare`, `training.train`, `training.export`, `training.score`: {base} fine-tuned for {epochs:g}
 epochs at a learning rate of {learning_rate:g} on {train_rows} messages ({seconds} s on {machine}); the state with the
-best macro-F1 on the {validation_rows} messages of the validation split was kept ({validation_f1:.3f}). Files it was
-trained on:
+best macro-F1 on the {validation_rows} messages of the validation split was kept ({validation_f1:.3f}). Read were:
 
 {files}
+{texts}
+Probabilities are calibrated: a temperature of {temperature} is folded into the last layer. The graph has 8-bit weights
+and products with one scale per token, so that a text's result does not depend on its batch (largest move seen:
+{batch_probability_difference:.1g}); its labels agree with the float graph's on {agreement_with_float:.2%} of
+{agreement_texts} texts. Its second output, `attributions` (batch, tokens, labels), says what each token contributed to
+each logit.
+{limits}"""
 
+OWN_SCHEME = {
+    "question": """
+Is this a person talking to people, somebody selling something, or a machine? `data/GUIDELINES.md` in the sincerity
+repository says what the labels mean.""",
+    "ceiling": """ Two independent annotators agree
+on 94 % of such messages (Cohen's κ 0.907), which is about as far as a model can get.""",
+    "texts": """
 The texts are public research data and texts of our own; the former are real people's words and are not published here.
 About half of them were drawn where an earlier model was unsure, so class shares are not natural. Nothing under
 non-commercial terms was trained on.
-
-Probabilities are calibrated: a temperature of {temperature} is folded into the last layer. The shipped graph has 8-bit
-weights and products with one scale per token, so that a text's result does not depend on its batch (largest move seen:
-{batch_probability_difference:.1g}); its labels agree with the float graph's on {agreement_with_float:.2%} of
-{agreement_texts} unlabelled posts. The graph's second output, `attributions` (batch, tokens, labels), says what each
-token contributed to each logit.
-
+""",
+    "limits": """
 ## Limits
 
 English only, up to about 500 characters (head and tail of longer texts are read). One message rarely proves that
 a machine sent it: a headline with a link, a quotation, or support boilerplate can be typed by hand, and a person can
 sound like a form. A label is evidence about a text, never a verdict on its author.
-"""
+""",
+}
+"""What the card says only of a model of sincerity's own labels."""
 
 
 def card(folder: Path) -> str:
@@ -74,24 +93,46 @@ def card(folder: Path) -> str:
     config = json.loads((folder / "config.json").read_text("utf-8"))
     results = json.loads((folder / "results.json").read_text("utf-8"))
     training = results["training"]
-    return (
-        HEADER
-        + "\n"
-        + BODY.format(
-            name=results["name"],
-            labels=_words([f"`{label}`" for label in config["sincerity"]["labels"]]),
-            scores=_scores(results["scores"]),
-            labels_table=_labels(results["scores"]),
-            files=_files(training["data"]["files"]),
-            train_rows=training["data"]["train"],
-            validation_rows=training["data"]["validation"],
-            validation_f1=training["validation"]["macro_f1"],
-            seconds=training["seconds"],
-            machine=training["machine"],
-            **{key: training["recipe"][key] for key in ("base", "epochs", "learning_rate")},
-            **results["export"],
-        )
+    own = config["sincerity"]["scheme"] == "sincerity"
+    body = BODY.format(
+        name=results["name"],
+        path=results["name"] if own else folder,
+        labels=_words([f"`{label}`" for label in config["sincerity"]["labels"]]),
+        scores=_scores(results["scores"]),
+        labels_table=_labels(results["scores"]),
+        files=_table(
+            ("file", "SHA-256"), [(name, f"`{digest}`") for name, digest in training["data"]["files"].items()]
+        ),
+        train_rows=training["data"]["train"],
+        validation_rows=training["data"]["validation"],
+        validation_f1=training["validation"]["macro_f1"],
+        seconds=training["seconds"],
+        machine=training["machine"],
+        **{key: training["recipe"][key] for key in ("base", "epochs", "learning_rate")},
+        **{part: text if own else "" for part, text in OWN_SCHEME.items()},
+        **results["export"],
     )
+    return HEADER + body if own else body
+
+
+def documents() -> dict[Path, str]:
+    """Every document that holds figures, as it should be."""
+    texts = {config.parent / "README.md": card(config.parent) for config in ROOT.glob("models/*/config.json")}
+    scores = json.loads((ROOT / "models" / DEFAULT_MODEL / "results.json").read_text("utf-8"))["scores"]
+    quantisation = json.loads((ROOT / "benchmarks" / "results" / "quantisation.json").read_text("utf-8"))["rows"]
+    texts[ROOT / "README.md"] = _filled(ROOT / "README.md", "scores", _scores(scores))
+    texts[ROOT / "training" / "README.md"] = _filled(
+        ROOT / "training" / "README.md",
+        "quantisation",
+        _table(tuple(quantisation[0]), [(*row.values(),) for row in quantisation]),
+    )
+    return texts
+
+
+def _filled(path: Path, name: str, table: str) -> str:
+    """A document with the part between the marks `name` and `/name` replaced."""
+    marks = re.compile(f"(?<=<!-- {name} -->\n).*?(?=<!-- /{name} -->)", re.DOTALL)
+    return marks.sub(lambda _: table + "\n", path.read_text("utf-8"))
 
 
 def _scores(scores: dict[str, Any]) -> str:
@@ -121,14 +162,19 @@ def _labels(scores: dict[str, Any]) -> str:
     return _table(("texts", "label", "precision", "recall", "F1", "rows"), rows)
 
 
-def _files(files: dict[str, str]) -> str:
-    return _table(("file", "SHA-256"), [(name, f"`{digest}`") for name, digest in files.items()])
-
-
 def _table(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
-    body = [[f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows]
+    body = [[f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows]
     return "\n".join("| " + " | ".join(row) + " |" for row in (head, ("---",) * len(head), *body))
 
 
 def _words(items: list[str]) -> str:
     return ", ".join(items[:-1]) + " or " + items[-1]
+
+
+def main() -> None:
+    for path, text in documents().items():
+        path.write_text(text, "utf-8")
+
+
+if __name__ == "__main__":
+    main()

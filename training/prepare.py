@@ -17,10 +17,13 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
 
 from sincerity.cleaning import clean
 from sincerity.labels import Label
-from training.corpus import OWN_TEXTS, Row, csv_rows, data_folder, in_validation, own_rows, research_rows
+from training.corpus import OWN_SOURCE, OWN_TEXTS, Row, csv_rows, data_folder, in_validation, own_rows, research_rows
 
 SECOND_SURE, SECOND_UNSURE, UNSURE = 0.15, 0.3, 0.1
 """Probability that a sure and an unsure annotator give to a second label, and an unsure one without it to the rest."""
+
+OWN_REPEATS = 2
+"""Times that each of our own texts is seen per epoch: few of them stand for forms that the research data lacks."""
 
 
 def soft_target(row: Row, labels: list[str]) -> list[float]:
@@ -85,10 +88,18 @@ def main(
         rows = [row for row in research_rows("train") + own_rows("train") if row.terms != "noncommercial"]
         labels = [str(label) for label in Label]
     splits = dict(zip(("train", "validation"), split_rows(rows), strict=True))
+    splits["train"] += [row for row in splits["train"] if row.source == OWN_SOURCE] * (OWN_REPEATS - 1)
     DatasetDict({name: dataset_of(part, labels) for name, part in splits.items()}).save_to_disk(out)
-    files = [train] if train else [data_folder() / "messages" / "train.jsonl.gz", OWN_TEXTS / "train.jsonl"]
+    files = (
+        {train.name: train}
+        if train
+        else {
+            "SINCERITY_DATA/messages/train.jsonl.gz": data_folder() / "messages" / "train.jsonl.gz",
+            "data/messages/train.jsonl": OWN_TEXTS / "train.jsonl",
+        }
+    )
     about = {name: len(part) for name, part in splits.items()} | {
-        "files": {f"{file.parent.name}/{file.name}": hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+        "files": {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
     }
     (out / "about.json").write_text(json.dumps(about, indent=1) + "\n", "utf-8")
     for name, part in splits.items():

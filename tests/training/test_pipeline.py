@@ -11,18 +11,18 @@ import pytest
 pytest.importorskip("torch", reason="needs the train extra: make test-all")
 pytest.importorskip("onnxscript", reason="needs the train extra: make test-all")
 
-import numpy as np  # noqa: E402
-import onnx  # noqa: E402
-import onnxruntime as ort  # noqa: E402
-import torch  # noqa: E402
-import transformers  # noqa: E402
-from typer.testing import CliRunner  # noqa: E402
+import numpy as np
+import onnx
+import onnxruntime as ort
+import torch
+import transformers
+from typer.testing import CliRunner
 
-from sincerity import Classifier  # noqa: E402
-from sincerity.cleaning import TOKENS, clean  # noqa: E402
-from training import export, prepare, score, train  # noqa: E402
-from training.graph import Graph  # noqa: E402
-from training.quantise import quantise  # noqa: E402
+from sincerity import Classifier
+from sincerity.cleaning import TOKENS, clean
+from training import export, prepare, score, train
+from training.graph import Graph
+from training.quantise import quantise
 
 TEXTS = ["hello my friend, see you tonight", "buy cheap boots now!", "SALE today only at https://shop.example", "lake"]
 
