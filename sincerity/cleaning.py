@@ -31,11 +31,13 @@ from typing import NamedTuple
 CLEAN_VERSION = 1
 """Version of the clean-up; a change in what `clean` returns needs a new number and newly trained models."""
 
-TOKENS = (
-    *("[URL]", "[MAIL]", "[USER]", "[FEEL]", "[POINT]", "[EMOJI]", "[CUT]"),
+CUES = (
     *("[LOWER]", "[UPPER]", "[CAPS]", "[TITLE]", "[ENDURL]", "[URLS]", "[TAGS]", "[USERS]", "[QUOTE]"),
     *("[ME]", "[YOU]", "[MEYOU]", "[SHORT]", "[LONG]", "[LINES]"),
 )
+"""Traits of the whole text, put in front of it."""
+
+TOKENS = ("[URL]", "[MAIL]", "[USER]", "[FEEL]", "[POINT]", "[EMOJI]", "[CUT]", *CUES)
 """Every token that `clean` can add; each is one entry of a sincerity model's vocabulary."""
 
 HEAD, TAIL = 400, 120
