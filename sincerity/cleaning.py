@@ -70,8 +70,8 @@ def clean(text: str, *, offsets: bool = False) -> Cleaned:
     >>> clean("hi @ann", offsets=True).offsets[-6:]
     [(3, 7), (3, 7), (3, 7), (3, 7), (3, 7), (3, 7)]
     """
-    edit: _Edit = _TrackedEdit(text) if offsets else _Edit(text)
-    truncated = edit.cut(_RAW_HEAD, _RAW_TAIL, " ")
+    edit = _TrackedEdit(text) if offsets else _Edit(text)
+    truncated = len(edit.text) < len(text)
     _normalise(edit)
     _mark(edit)
     cues = _cues(edit.text)
@@ -83,12 +83,13 @@ def clean(text: str, *, offsets: bool = False) -> Cleaned:
 
 
 class _Edit:
-    """A text under edit."""
+    """A text under edit; of a huge one, only head and tail."""
 
     spans: list[Span] | None = None
 
     def __init__(self, text: str) -> None:
-        self.text = text
+        huge = len(text) > _RAW_HEAD + 1 + _RAW_TAIL
+        self.text = f"{text[:_RAW_HEAD]} {text[-_RAW_TAIL:]}" if huge else text
 
     def sub(self, pattern: re.Pattern[str], replacement: _Replacement) -> None:
         self.text = pattern.sub(replacement, self.text)
@@ -114,7 +115,12 @@ class _TrackedEdit(_Edit):
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
-        self.spans = [(i, i + 1) for i in range(len(text))]
+        left_out = len(text) - _RAW_TAIL
+        if len(self.text) < len(text):
+            places = [*range(_RAW_HEAD), *range(left_out - 1, len(text))]
+        else:
+            places = [*range(len(text))]
+        self.spans = [(i, i + 1) for i in places]
 
     def sub(self, pattern: re.Pattern[str], replacement: _Replacement) -> None:
         parts: list[str] = []
@@ -154,18 +160,20 @@ class _TrackedEdit(_Edit):
 
 # Characters ----------------------------------------------------------------------------------------------------------
 
-_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,8}\d{0,2});?")
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,8}\d{0,2});|&(?:amp|gt|lt|nbsp|quot)\b")
 _FOREIGN_WORD = re.compile(r"(?<![^\W\d_])[A-Za-z]*+[^\W\d_\x00-\x7f][^\W\d_]*")
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_LATIN = re.compile(r"[A-Za-z]")
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _PUNCTUATION = str.maketrans(
     {
-        **dict.fromkeys("\u2018\u2019\u201a\u201b\u2032\u2035\u02bc\u02b9\u02bb\u00b4\u0060\u2039\u203a", "'"),
+        **dict.fromkeys("\u2018\u2019\u201a\u201b\u2032\u2035\u02bc\u02b9\u02bb\u00b4\u2039\u203a", "'"),
         **dict.fromkeys("\u201c\u201d\u201e\u201f\u2033\u2036\u00ab\u00bb\u301d\u301e", '"'),
         **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u2043\ufe58", "-"),
         **dict.fromkeys("\u2028\u2029\u0085", "\n"),
         **dict.fromkeys("\u2044\u2215", "/"),
-        # letters that do not show, and the mark of a failed decoding
+        # letters that do not show, the mark of a failed decoding, skin tones
         **dict.fromkeys("\u2800\u3164\u115f\u1160\uffa0\u17b4\u17b5\ufffd", ""),
+        **dict.fromkeys("\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff", ""),
     }
 )
 _LATIN_NAME = re.compile(
@@ -181,7 +189,7 @@ def _normalise(edit: _Edit) -> None:
     if not edit.text.isascii():
         edit.translate(_FOLD)
         if not edit.text.isascii():
-            edit.sub(_FOREIGN_WORD, _fold_word)
+            _fold_words(edit)
     edit.sub(_CONTROL, "")
     edit.sub(_BRACKETED, "(")
 
@@ -203,9 +211,11 @@ def _fold_character(char: str) -> str:
     if ord(char) in _PUNCTUATION:
         return char.translate(_PUNCTUATION)
     category = unicodedata.category(char)
+    if ord(char) & 0xFFFE == 0xFFFE or 0xFDD0 <= ord(char) <= 0xFDEF or 0xE0000 <= ord(char) <= 0xE0FFF:
+        return ""  # no characters, and what Unicode reserves for invisible ones
     if category[0] == "Z":
         return " "
-    if category[0] in "CM":  # control, invisible, bidirectional, tag, surrogate, private; combining
+    if category in ("Cc", "Cf", "Cs", "Co") or category[0] == "M":  # invisible, bidirectional, tag ...; combining
         return ""
     plain = "".join(c for c in unicodedata.normalize("NFKD", char) if not unicodedata.category(c).startswith("M"))
     if plain != char:
@@ -215,10 +225,21 @@ def _fold_character(char: str) -> str:
     return char
 
 
-def _fold_word(match: re.Match[str]) -> str:
-    """Fold a word of look-alikes; a word with one letter that has no Latin look-alike belongs to its own script."""
-    folded = match[0].translate(_lookalikes())
-    return folded if folded.isascii() else match[0]
+def _fold_words(edit: _Edit) -> None:
+    """Fold words of look-alikes.
+
+    A word with one letter that has no Latin look-alike belongs to its own script. So does a word without a Latin
+    letter, where most words of other scripts do: Russian has short words that happen to look Latin.
+    """
+    table = _lookalikes()
+    words: list[str] = _FOREIGN_WORD.findall(edit.text)
+    disguised = 2 * sum(word.translate(table).isascii() for word in words) > len(words)
+
+    def fold(match: re.Match[str]) -> str:
+        folded = match[0].translate(table)
+        return folded if folded.isascii() and (disguised or _LATIN.search(match[0])) else match[0]
+
+    edit.sub(_FOREIGN_WORD, fold)
 
 
 def _lookalikes(table: dict[int, str] = {}) -> dict[int, str]:  # noqa: B006  (loaded once, when first needed)
@@ -233,13 +254,14 @@ def _lookalikes(table: dict[int, str] = {}) -> dict[int, str]:  # noqa: B006  (l
 
 _BRACKETED = re.compile(r"\[(?=[A-Z]{2,8}\])")
 _TLD = "com|org|net|edu|gov|info|biz|io|co|uk|ly|gl|gd|tv|app|dev|xyz|ai|shop|store|online|site|club|blog|example"
+_PATH = r"[^\s<>\"]*[^\s<>\"'.,;:!?()\[\]]"
 _URL = re.compile(
-    r"\b(?:https?:/*|www\.)(?:[^\s<>\"]*[^\s<>\"'.,;:!?()\[\]])?"  # with a scheme, also cut short
+    rf"\b(?:https?:/*|www\.)(?:{_PATH})?"  # with a scheme, also cut short
     r"|\bhtt?p?s?(?=\.\.\.\s*$)"
-    rf"|(?<![\w@./-])(?:[a-z0-9-]{{1,63}}\.){{1,5}}(?:(?:{_TLD})\b(?:/[^\s<>\"]*)?|[a-z]{{2,10}}/[^\s<>\"]+)",
+    rf"|(?<![\w@./-])(?:[a-z0-9-]{{1,63}}\.){{1,5}}(?:(?:{_TLD})\b(?:/{_PATH})?|[a-z]{{2,10}}/{_PATH})",
     re.IGNORECASE,
 )
-_MAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")
+_MAIL = re.compile(r"(?<![\w.+@-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")
 _USER = re.compile(r"(?<![\w@])@\w{1,40}(?:@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5})?")
 _EMOJI = re.compile(
     "(?P<feel>["

@@ -26,6 +26,8 @@ app = typer.Typer(
 Model = Annotated[str, typer.Option("--model", "-m", help="A shipped model, a folder, or a Hub name org/name.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Threads to compute with; all cores by default.")]
 
+_CHUNK_BYTES = 1 << 16
+
 
 def _version(wanted: bool) -> None:
     if wanted:
@@ -50,23 +52,27 @@ def classify(
 ) -> None:
     """Label texts: the label, its probability, and the text, separated by tabs."""
     classifier = Classifier.from_pretrained(model, threads=threads)
-    lines = texts or (line.rstrip("\r\n") for line in _stdin_lines())
-    kept: list[str] = []
-    for prediction in classifier.stream(_remembering(lines, kept)):
-        print(_as_json(kept.pop(0), prediction) if as_json else _as_line(kept.pop(0), prediction))
+    render = _as_json if as_json else _as_line
+    for some in [texts] if texts else _stdin_lines():
+        for text, prediction in zip(some, classifier.classify(some), strict=True):
+            print(render(text, prediction))
+        sys.stdout.flush()
 
 
-def _remembering(lines: Any, kept: list[str]) -> Iterator[str]:
-    for line in lines:
-        kept.append(line)
-        yield line
-
-
-def _stdin_lines() -> Iterator[str]:
+def _stdin_lines() -> Iterator[list[str]]:
+    """Lines of standard input, as many at a time as have arrived: a live stream is answered as it comes."""
     if sys.stdin.isatty():
-        print("Reading lines from the terminal; end with Ctrl-D.", file=sys.stderr)
-    sys.stdin.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
-    yield from sys.stdin
+        _note("Reading lines from the terminal; end with Ctrl-D.")
+    rest = b""
+    while chunk := os.read(sys.stdin.fileno(), _CHUNK_BYTES):
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield [_decoded(line) for line in lines]
+    if rest:
+        yield [_decoded(rest)]
+
+
+def _decoded(line: bytes) -> str:
+    return line.removesuffix(b"\r").decode("utf-8", "replace")
 
 
 def _as_line(text: str, prediction: Prediction) -> str:

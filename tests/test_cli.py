@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +48,31 @@ def test_classify_reads_lines_from_standard_input() -> None:
     assert [row["status"] for row in rows] == ["ok", "blank", "ok", "blank"]
     assert rows[2]["label"] == "promotional"
     assert rows[0]["scores"].keys() == {"conversational", "promotional", "automated"}
+
+
+def test_a_live_stream_is_answered_line_by_line() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "sincerity", "classify"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT
+    ) as process:
+        assert process.stdin and process.stdout
+        for _ in range(2):
+            process.stdin.write(b"See you at eight?\n")
+            process.stdin.flush()
+            assert process.stdout.readline().endswith(b"\tSee you at eight?\n")
+
+
+def test_ctrl_c_is_exit_130() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "sincerity", "classify"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, cwd=ROOT,
+    ) as process:  # fmt: skip
+        assert process.stdin and process.stdout and process.stderr
+        process.stdin.write(b"See you at eight?\n")
+        process.stdin.flush()
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 130
+        assert b"Traceback" not in process.stderr.read()
 
 
 def test_batch_writes_every_row_and_column(tweets: Path, tmp_path: Path) -> None:

@@ -23,6 +23,9 @@ HEADER = """\
 # with confusable_homoglyphs {version}. (c) Unicode, Inc., Unicode License v3.
 """
 
+EAST_ASIAN = ("CJK", "KATAKANA", "HIRAGANA", "HANGUL", "BOPOMOFO")
+"""Scripts whose strokes look like letters, but stand for themselves."""
+
 
 def pairs() -> dict[str, str]:
     """Letter → Latin letter."""
@@ -40,7 +43,7 @@ def pairs() -> dict[str, str]:
 def _as_latin(source: str, target: str) -> str | None:
     if len(source) != 1 or len(target) != 1 or source.isascii() or unicodedata.category(source)[0] != "L":
         return None
-    if _fold_character(source) != source:
+    if _fold_character(source) != source or unicodedata.name(source, "").startswith(EAST_ASIAN):
         return None
     latin = _fold_character(target)
     if len(latin) != 1 or not latin.isascii() or not latin.isalpha():
