@@ -101,7 +101,7 @@ def batch(
     mix = ", ".join(f"{label} {n}" for label, n in sorted(summary.labels.items(), key=lambda item: -item[1]))
     _note(
         f"{summary.rows} rows in {time.monotonic() - started:.1f} s: {mix or 'nothing to label'}; "
-        f"{summary.uncertain} uncertain."
+        f"{summary.uncertain} of them uncertain, {summary.blank} blank."
     )
     if summary.ragged:
         rows = ", ".join(map(str, summary.ragged[:10])) + (" …" if len(summary.ragged) > 10 else "")

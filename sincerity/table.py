@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import difflib
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,13 +15,13 @@ from typing import IO, Any
 
 from sincerity.classifier import Classifier
 from sincerity.errors import TableError
-from sincerity.prediction import Prediction
+from sincerity.prediction import Prediction, Status
 
 CHUNK = 1024
 """Rows in memory at a time."""
 
 RAGGED = "ragged"
-"""Status of a row with more cells than the header: kept as it is, not judged."""
+"""Status of a row with more cells than the header: not judged; its surplus cells are kept behind all columns."""
 
 _TEXT_NAMES = ("text", "full_text", "tweet", "post", "message", "body", "content", "comment")
 _LONGEST_CELL = 2**31 - 1
@@ -32,7 +33,10 @@ class Summary:
 
     rows: int = 0
     labels: dict[str, int] = field(default_factory=dict)
+    """Rows of each label, without blank ones."""
     uncertain: int = 0
+    """Labelled rows under the model's threshold."""
+    blank: int = 0
     ragged: list[int] = field(default_factory=list)
     """Row numbers, the first row after the header being 1."""
 
@@ -87,7 +91,7 @@ def _label_rows(
 ) -> Iterator[Summary]:
     summary = Summary()
     nothing = [""] * (len(result_columns(classifier)) - 1)
-    while rows := _next_rows(reader, source):
+    while rows := _next_rows(reader, width, source):
         readable = [row + [""] * (width - len(row)) for row in rows if len(row) <= width]
         predictions = iter(classifier.classify(row[index] for row in readable))
         padded = iter(readable)
@@ -95,20 +99,25 @@ def _label_rows(
             summary.rows += 1
             if len(row) > width:
                 summary.ragged.append(summary.rows)
-                writer.writerow([*row, *nothing, RAGGED])
+                writer.writerow([*row[:width], *nothing, RAGGED, *row[width:]])
                 continue
             prediction = next(predictions)
-            summary.labels[prediction.label] = summary.labels.get(prediction.label, 0) + 1
-            summary.uncertain += not prediction.certain
+            if prediction.status is Status.BLANK:
+                summary.blank += 1
+            else:
+                summary.labels[prediction.label] = summary.labels.get(prediction.label, 0) + 1
+                summary.uncertain += not prediction.certain
             writer.writerow(next(padded) + result_cells(prediction))
         yield summary
     if not summary.rows:
         yield summary
 
 
-def _next_rows(reader: Iterator[list[str]], source: str | Path) -> list[list[str]]:
+def _next_rows(reader: Iterator[list[str]], width: int, source: str | Path) -> list[list[str]]:
+    """Up to a chunk of rows; an empty line is no row, unless it is the empty cell of a table with one column."""
+    rows = (row or [""] for row in reader) if width == 1 else filter(None, reader)
     try:
-        return list(islice(filter(None, reader), CHUNK))
+        return list(islice(rows, CHUNK))
     except csv.Error as error:
         line = getattr(reader, "line_num", "?")
         raise TableError(
@@ -184,10 +193,10 @@ def _writing(target: str | Path) -> Iterator[IO[str]]:
         yield sys.stdout
         sys.stdout.flush()
         return
-    path = part = Path(target)
+    path = part = Path(target).resolve()
     try:
         if path.is_file() or not path.exists():  # a device or a pipe is written to, not replaced
-            part = Path(f"{target}.part")
+            part = path.with_name(f"{path.name}.{os.getpid()}.part")
         file = part.open("w", encoding="utf-8", errors="surrogateescape", newline="")
     except OSError as error:
         raise TableError(

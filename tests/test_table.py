@@ -83,7 +83,7 @@ def test_a_text_without_anything_visible_is_blank(text: str, tmp_path: Path, out
     summary = label(source, out, classifier)
     assert read(out)[1][:2] == ["1", text]
     assert read(out)[1][-2:] == ["false", "blank"]
-    assert (summary.rows, summary.uncertain) == (1, 1)
+    assert (summary.rows, summary.blank, summary.labels, summary.uncertain) == (1, 1, {}, 0)
 
 
 CELL = st.text(
@@ -152,11 +152,18 @@ def test_a_long_row_is_kept_reported_and_not_judged(tmp_path: Path, out: Path, c
     source = write(tmp_path / "in.csv", "id,text\n1,hello there\n2,hello, there,\n3,bye then\n4,a,b,c\n")
     summary = label(source, out, classifier)
     rows = read(out)[1:]
-    assert rows[1] == ["2", "hello", " there", "", "", "", "", "", "", "", "ragged"]
-    assert rows[3][:4] == ["4", "a", "b", "c"]
-    assert [row[-1] for row in rows] == ["ok", "ragged", "ok", "ragged"]
+    assert rows[1] == ["2", "hello", "", "", "", "", "", "", "ragged", " there", ""]
+    assert rows[3] == ["4", "a", "", "", "", "", "", "", "ragged", "b", "c"]
+    assert [row[8] for row in rows] == ["ok", "ragged", "ok", "ragged"]
     assert [row[0] for row in rows] == ["1", "2", "3", "4"]
     assert (summary.rows, summary.ragged, sum(summary.labels.values())) == (4, [2, 4], 2)
+
+
+def test_an_empty_line_is_a_row_where_there_is_one_column(tmp_path: Path, out: Path, classifier: Classifier) -> None:
+    source = write(tmp_path / "in.csv", "text\nhello\n\nbye\n")
+    summary = label(source, out, classifier)
+    assert [row[0] for row in read(out)[1:]] == ["hello", "", "bye"]
+    assert (summary.rows, summary.blank) == (3, 1)
 
 
 def test_nul_characters_stay(tmp_path: Path, out: Path, classifier: Classifier) -> None:
