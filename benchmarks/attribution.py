@@ -21,6 +21,7 @@ from tokenizers import Tokenizer
 
 from sincerity.cleaning import CUES, clean
 from sincerity.labels import Label
+from training.command import run
 from training.corpus import research_rows
 
 RESULTS = Path(__file__).parent / "results"
@@ -103,4 +104,4 @@ def main(folder: Annotated[Path, typer.Argument()] = Path("models/sincerity-mini
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

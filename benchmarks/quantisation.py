@@ -27,6 +27,7 @@ from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 
 from sincerity.cleaning import clean
 from sincerity.model import Model
+from training.command import run
 from training.corpus import pool_texts
 from training.quantise import quantise
 from training.train import machine
@@ -109,4 +110,4 @@ def main(folder: Annotated[Path, typer.Argument()] = Path("models/sincerity-mini
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

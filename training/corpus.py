@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sincerity.errors import SincerityError
+
 OWN_TEXTS = Path(__file__).parents[1] / "data" / "messages"
 OWN_SOURCE = "sincerity_own"
 
 
-class CorpusError(Exception):
+class CorpusError(SincerityError):
     """The texts to train or measure on are missing or not as expected."""
 
 
@@ -99,6 +101,7 @@ def own_rows(split: str) -> list[Row]:
 
 def csv_rows(path: Path, text_column: str, label_column: str, group_column: str | None = None) -> list[Row]:
     """Rows of anybody's labelled CSV; without `group_column` every row is its own group."""
+    csv.field_size_limit(2**31 - 1)
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file)
         columns = list(reader.fieldnames or ())

@@ -10,6 +10,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 
 from sincerity.cleaning import TOKENS
+from sincerity.errors import SincerityError
 
 
 def base_path(base: str) -> str:
@@ -58,7 +59,7 @@ def _with_tokens(plain: PreTrainedTokenizerFast, max_length: int, work: Path) ->
         spec["added_tokens"].append({"id": place, "content": new, **flags, "special": True})
     missing = [token for token in TOKENS if token not in vocabulary]
     if missing:
-        raise ValueError(
+        raise SincerityError(
             f"The vocabulary has no unused place for {missing}. Expected: [unusedN] entries, as in BERT's."
         )
     spec["added_tokens"].sort(key=lambda token: token["id"])

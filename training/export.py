@@ -27,6 +27,8 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreT
 
 from sincerity import Classifier, Label
 from sincerity.cleaning import CLEAN_VERSION
+from sincerity.errors import SincerityError
+from training.command import run
 from training.corpus import own_rows, pool_texts
 from training.graph import Graph
 from training.quantise import quantise
@@ -40,7 +42,7 @@ GATE_TEXTS = 10_000
 REFERENCE_EVERY = 5
 
 
-class GateError(Exception):
+class GateError(SincerityError):
     """An exported model is not what was trained."""
 
 
@@ -209,12 +211,18 @@ def main(
     name: str = "sincerity-minilm-l6",
     models: Annotated[Path, typer.Option(help="Where the model's folder goes.")] = Path("models"),
 ) -> None:
-    measured = export(checkpoint, DatasetDict(load_from_disk(data)), name, models / name)
-    training = json.loads((checkpoint / "training.json").read_text("utf-8"))
-    results = {"name": name, "training": training, "export": measured, "scores": {}}
-    (models / name / "results.json").write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+    part = models / f".{name}.part"
+    try:
+        measured = export(checkpoint, DatasetDict(load_from_disk(data)), name, part)
+        training = json.loads((checkpoint / "training.json").read_text("utf-8"))
+        results = {"name": name, "training": training, "export": measured, "scores": {}}
+        (part / "results.json").write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+        shutil.rmtree(models / name, ignore_errors=True)
+        part.rename(models / name)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
     typer.echo(json.dumps(measured, indent=1))
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

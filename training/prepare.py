@@ -17,6 +17,7 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
 
 from sincerity.cleaning import clean
 from sincerity.labels import Label
+from training.command import run
 from training.corpus import OWN_SOURCE, OWN_TEXTS, Row, csv_rows, data_folder, in_validation, own_rows, research_rows
 
 SECOND_SURE, SECOND_UNSURE, UNSURE = 0.15, 0.3, 0.1
@@ -107,4 +108,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

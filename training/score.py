@@ -16,6 +16,7 @@ from sklearn.metrics import f1_score, log_loss, precision_recall_fscore_support
 
 from sincerity import Classifier
 from training.card import card
+from training.command import run
 from training.corpus import Row, csv_rows, own_rows, research_rows
 
 
@@ -64,11 +65,11 @@ def main(
     text_column: str = "text",
     label_column: str = "label",
 ) -> None:
+    classifier = Classifier(folder)
     if test:
         files = {test.name: csv_rows(test, text_column, label_column)}
     else:
         files = {"dev": research_rows("dev"), "own test texts": own_rows("test")}
-    classifier = Classifier(folder)
     results = json.loads((folder / "results.json").read_text("utf-8"))
     results["scores"] |= {name: score(classifier, rows) for name, rows in files.items()}
     (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n", "utf-8")
@@ -77,4 +78,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

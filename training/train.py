@@ -19,6 +19,7 @@ import typer
 from datasets import DatasetDict, load_from_disk
 from transformers import DataCollatorWithPadding, EvalPrediction, Trainer, TrainingArguments, set_seed
 
+from training.command import run
 from training.config import RELEASED, Recipe
 from training.encoder import load_base
 
@@ -134,4 +135,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)
