@@ -11,6 +11,7 @@ TORCH := torch==2.13.0
 .PHONY: demo test test-all check model clean
 
 demo: .venv/demo
+	@mkdir -p build
 	$(BIN)/sincerity batch data/sample.csv --output build/labelled.csv --text-column text
 	@echo "Labelled rows are in build/labelled.csv; the first of them:"
 	@$(BIN)/python -c "import csv; rows = csv.DictReader(open('build/labelled.csv', encoding='utf-8')); \
@@ -40,7 +41,7 @@ model: .venv/all
 
 .venv/demo: .venv/bin/python pyproject.toml
 	$(BIN)/pip install --quiet -e .
-	mkdir -p build && touch $@
+	touch $@
 
 .venv/dev: .venv/bin/python pyproject.toml
 	$(BIN)/pip install --quiet -e '.[dev]'

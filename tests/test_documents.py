@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 EXAMPLES = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
 
 
-@pytest.mark.parametrize(("code", "output"), EXAMPLES, ids=lambda part: part.splitlines()[0])
+@pytest.mark.parametrize(("code", "output"), EXAMPLES, ids=["first", "classifier"])
 def test_the_readmes_code_prints_what_it_says(code: str, output: str) -> None:
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):

@@ -66,13 +66,13 @@ def test_no_group_of_ours_or_text_of_ours_is_in_the_research_data() -> None:
 def test_sample_rows_are_sixty_or_more() -> None:
     import csv
 
-    path = Path(__file__).parents[2] / "data" / "sample.csv"
+    path = Path(__file__).parents[1] / "data" / "sample.csv"
     with path.open(encoding="utf-8", newline="") as file:
         assert len(list(csv.DictReader(file))) >= 60
 
 
 def test_own_texts_are_lines_of_json_with_text_label_and_family() -> None:
     for split in ("train", "test"):
-        path = Path(__file__).parents[2] / "data" / "messages" / f"{split}.jsonl"
+        path = Path(__file__).parents[1] / "data" / "messages" / f"{split}.jsonl"
         for line in path.read_text("utf-8").splitlines():
             assert json.loads(line).keys() == {"text", "label", "family"}
