@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 import json
 import os
 from pathlib import Path
 
 import pytest
 
-from training.corpus import CorpusError, csv_rows, data_folder, in_validation, own_rows, research_rows, text_id
+from training.corpus import (
+    CorpusError,
+    csv_rows,
+    data_folder,
+    in_validation,
+    own_rows,
+    research_rows,
+    text_id,
+    training_rows,
+)
 
 needs_data = pytest.mark.skipif("SINCERITY_DATA" not in os.environ, reason="SINCERITY_DATA is not set")
 
@@ -20,6 +31,19 @@ def test_an_unset_data_folder_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("SINCERITY_DATA", "/nowhere/at/all")
     with pytest.raises(CorpusError, match="/nowhere/at/all is not a folder"):
         data_folder()
+
+
+def test_rows_under_noncommercial_terms_are_never_trained_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    rows = [
+        {"id": terms, "text": "a text", "label": "automated", "source": "s", "group": None, "terms": terms}
+        for terms in ("open", "noncommercial", "unstated")
+    ]
+    (tmp_path / "messages").mkdir()
+    with gzip.open(tmp_path / "messages" / "train.jsonl.gz", "wt") as file:
+        file.writelines(json.dumps(row) + "\n" for row in rows)
+    monkeypatch.setenv("SINCERITY_DATA", str(tmp_path))
+    assert [row.terms for row in training_rows() if row.source == "s"] == ["open", "unstated"]
+    assert len(training_rows()) == 2 + len(own_rows("train"))
 
 
 def test_own_texts_keep_template_families_on_one_side() -> None:
@@ -64,8 +88,6 @@ def test_no_group_of_ours_or_text_of_ours_is_in_the_research_data() -> None:
 
 
 def test_sample_rows_are_sixty_or_more() -> None:
-    import csv
-
     path = Path(__file__).parents[1] / "data" / "sample.csv"
     with path.open(encoding="utf-8", newline="") as file:
         assert len(list(csv.DictReader(file))) >= 60

@@ -8,7 +8,6 @@ writes the card of every model under models/ and the tables of README.md and tra
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -120,19 +119,30 @@ def documents() -> dict[Path, str]:
     texts = {config.parent / "README.md": card(config.parent) for config in ROOT.glob("models/*/config.json")}
     scores = json.loads((ROOT / "models" / DEFAULT_MODEL / "results.json").read_text("utf-8"))["scores"]
     quantisation = json.loads((ROOT / "benchmarks" / "results" / "quantisation.json").read_text("utf-8"))["rows"]
-    texts[ROOT / "README.md"] = _filled(ROOT / "README.md", "scores", _scores(scores))
+    attribution = json.loads((ROOT / "benchmarks" / "results" / "attribution.json").read_text("utf-8"))
+    texts[ROOT / "README.md"] = _filled(ROOT / "README.md", scores=_scores(scores))
     texts[ROOT / "training" / "README.md"] = _filled(
         ROOT / "training" / "README.md",
-        "quantisation",
-        _table(tuple(quantisation[0]), [(*row.values(),) for row in quantisation]),
+        quantisation=_table(tuple(quantisation[0]), [(*row.values(),) for row in quantisation]),
+        attribution=_attribution(attribution),
     )
     return texts
 
 
-def _filled(path: Path, name: str, table: str) -> str:
-    """A document with the part between the marks `name` and `/name` replaced."""
-    marks = re.compile(f"(?<=<!-- {name} -->\n).*?(?=<!-- /{name} -->)", re.DOTALL)
-    return marks.sub(lambda _: table + "\n", path.read_text("utf-8"))
+def _filled(path: Path, **tables: str) -> str:
+    """A document with the part between each table's marks `name` and `/name` replaced."""
+    text = path.read_text("utf-8")
+    for name, table in tables.items():
+        start, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+        before, _, rest = text.partition(start)
+        text = before + start + table + "\n" + end + rest.partition(end)[2]
+    return text
+
+
+def _attribution(result: dict[str, Any]) -> str:
+    rows = [(name, *row.values()) for name, row in result.items() if isinstance(row, dict)]
+    head = ("label", "texts", "fall of its probability", "the same at random", "texts where it beats random")
+    return _table(head, rows) + f"\n\nCorrelation of sum and margin: {result['correlation_of_sum_and_margin']}."
 
 
 def _scores(scores: dict[str, Any]) -> str:

@@ -85,6 +85,11 @@ def pool_texts(most: int) -> list[str]:
     return texts[:: max(1, len(texts) // most)][:most]
 
 
+def training_rows() -> list[Row]:
+    """What the released model is trained on: no row whose terms forbid commercial use."""
+    return [row for row in research_rows("train") + own_rows("train") if row.terms != "noncommercial"]
+
+
 def own_rows(split: str) -> list[Row]:
     """Our own texts, `data/messages/<split>.jsonl`; a template family is a group."""
     return [

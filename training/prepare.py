@@ -18,7 +18,7 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
 from sincerity.cleaning import clean
 from sincerity.labels import Label
 from training.command import run
-from training.corpus import OWN_SOURCE, OWN_TEXTS, Row, csv_rows, data_folder, in_validation, own_rows, research_rows
+from training.corpus import OWN_SOURCE, OWN_TEXTS, Row, csv_rows, data_folder, in_validation, training_rows
 
 SECOND_SURE, SECOND_UNSURE, UNSURE = 0.15, 0.3, 0.1
 """Probability that a sure and an unsure annotator give to a second label, and an unsure one without it to the rest."""
@@ -86,7 +86,7 @@ def main(
         rows = csv_rows(train, text_column, label_column, group_column)
         labels = sorted({row.label for row in rows})
     else:
-        rows = [row for row in research_rows("train") + own_rows("train") if row.terms != "noncommercial"]
+        rows = training_rows()
         labels = [str(label) for label in Label]
     splits = dict(zip(("train", "validation"), split_rows(rows), strict=True))
     splits["train"] += [row for row in splits["train"] if row.source == OWN_SOURCE] * (OWN_REPEATS - 1)
