@@ -84,24 +84,30 @@ class ModelConfig:
         return cls(**_checked_block(block, labels, folder), labels=labels, cleaned=True, max_length=max_length)
 
 
-def _checked_block(block: dict[str, Any], labels: tuple[str, ...], folder: Path) -> dict[str, Any]:
+def _checked_block(block: Any, labels: tuple[str, ...], folder: Path) -> dict[str, Any]:
     where = f"{folder}/config.json, sincerity block:"
+    if not isinstance(block, dict):
+        raise ModelError(
+            f"{where} it is {block!r}. Expected: an object with labels, clean_version, threshold and prior."
+        )
     if block.get("clean_version") != CLEAN_VERSION:
         raise ModelError(
             f"{where} clean_version is {block.get('clean_version')!r}. Expected: {CLEAN_VERSION}, "
             "that of this package. Install the sincerity version it was made for, or export it again."
         )
     expected = tuple(Label) if block.get("scheme", "sincerity") == "sincerity" else labels
-    for found, of in ((tuple(block.get("labels", ())), "labels"), (labels, "id2label")):
-        if found != expected:
-            raise ModelError(f"{where} {of} are {list(found)}. Expected, in this order: {', '.join(expected)}.")
-    threshold, prior = block.get("threshold"), tuple(block.get("prior", ()))
+    for found, of in ((block.get("labels"), "labels"), (list(labels), "id2label")):
+        if found != list(expected):
+            raise ModelError(f"{where} {of} are {found}. Expected, in this order: {', '.join(expected)}.")
+    threshold, prior = block.get("threshold"), block.get("prior")
     if not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
         raise ModelError(f"{where} threshold is {threshold!r}. Expected: a probability.")
-    shares = [share for share in prior if isinstance(share, int | float) and share >= 0]
-    if not len(shares) == len(prior) == len(labels) or abs(sum(shares) - 1) > 1e-3:
-        raise ModelError(f"{where} prior is {list(prior)}. Expected: {len(labels)} shares that sum to 1.")
-    return {"name": str(block.get("name", folder.name)), "threshold": float(threshold), "prior": prior}
+    shares = (
+        [share for share in prior if isinstance(share, int | float) and share >= 0] if isinstance(prior, list) else []
+    )
+    if len(shares) != len(labels) or abs(sum(shares) - 1) > 1e-3:
+        raise ModelError(f"{where} prior is {prior!r}. Expected: {len(labels)} shares that sum to 1.")
+    return {"name": str(block.get("name", folder.name)), "threshold": float(threshold), "prior": tuple(shares)}
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -124,7 +130,13 @@ class Model:
         self._tokenizer = _load_tokenizer(folder, self.config.max_length)
         self._session = _load_session(folder, threads)
         self._inputs = {node.name for node in self._session.get_inputs()}
-        self._output = self._session.get_outputs()[0].name
+        output = self._session.get_outputs()[0]
+        if isinstance(output.shape[-1], int) and output.shape[-1] != len(self.config.labels):
+            raise ModelError(
+                f"{folder}: the graph has {output.shape[-1]} outputs, config.json names {len(self.config.labels)} "
+                "labels. Expected: as many of one as of the other."
+            )
+        self._output = output.name
 
     def encode(self, texts: Sequence[str]) -> list[Encoding]:
         """Tokens of each text, cut at the model's length."""
