@@ -27,6 +27,8 @@ Model = Annotated[str, typer.Option("--model", "-m", help="A shipped model, a fo
 Threads = Annotated[int | None, typer.Option(min=1, help="Threads to compute with; all cores by default.")]
 
 _CHUNK_BYTES = 1 << 16
+_NO_CONTROLS = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)])
+"""A text must not steer the terminal it is shown on."""
 
 
 def _version(wanted: bool) -> None:
@@ -76,7 +78,7 @@ def _decoded(line: bytes) -> str:
 
 
 def _as_line(text: str, prediction: Prediction) -> str:
-    return f"{prediction.label}\t{prediction.score:.2f}\t{' '.join(text.split())}"
+    return f"{prediction.label}\t{prediction.score:.2f}\t{' '.join(text.split()).translate(_NO_CONTROLS)}"
 
 
 def _as_json(text: str, prediction: Prediction) -> str:

@@ -38,6 +38,10 @@ def test_classify_prints_label_score_and_text() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_a_text_cannot_steer_the_terminal() -> None:
+    assert run("classify", "see you \x1b[2J\x07at eight").stdout.endswith("\tsee you [2Jat eight\n")
+
+
 def test_classify_reads_lines_from_standard_input() -> None:
     done = run(
         "classify",
