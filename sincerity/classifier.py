@@ -31,8 +31,8 @@ class Classifier:
     def __init__(self, folder: str | Path, *, threads: int | None = None, batch_size: int = 32) -> None:
         from sincerity.model import Model  # numpy and onnxruntime, not before they are needed
 
-        for name, value in (("threads", threads), ("batch_size", batch_size)):
-            if value is not None and (not isinstance(value, int) or value < 1):
+        for name, value in (("threads", 1 if threads is None else threads), ("batch_size", batch_size)):
+            if not isinstance(value, int) or value < 1:
                 raise ValueError(f"{name} is {value!r}. Expected: a whole number of at least 1.")
         self._model = Model(Path(folder), threads)
         self._batch_size = batch_size

@@ -86,7 +86,9 @@ def test_the_type_error_of_an_item_names_its_place() -> None:
         classify(["a", "b", None])  # type: ignore[list-item]
 
 
-@pytest.mark.parametrize("settings", [{"threads": 0}, {"batch_size": 0}, {"batch_size": 1.5}, {"threads": "2"}])
+@pytest.mark.parametrize(
+    "settings", [{"threads": 0}, {"batch_size": 0}, {"batch_size": 1.5}, {"batch_size": None}, {"threads": "2"}]
+)
 def test_settings_out_of_range_are_value_errors(settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"is .*\. Expected: a whole number"):
         Classifier.from_pretrained(**settings)

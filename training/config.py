@@ -19,6 +19,8 @@ class Recipe:
     max_length: int = 160
     """Tokens; the clean-up's head and tail fit in it but for rare scripts."""
     evaluations_per_epoch: int = 2
+    patience: int = 4
+    """Evaluations without a better macro-F1 on the validation split after which training stops."""
     seed: int = 7
 
 

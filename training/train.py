@@ -17,7 +17,14 @@ import numpy as np
 import torch
 import typer
 from datasets import DatasetDict, load_from_disk
-from transformers import DataCollatorWithPadding, EvalPrediction, Trainer, TrainingArguments, set_seed
+from transformers import (
+    DataCollatorWithPadding,
+    EarlyStoppingCallback,
+    EvalPrediction,
+    Trainer,
+    TrainingArguments,
+    set_seed,
+)
 
 from training.command import run
 from training.config import RELEASED, Recipe
@@ -103,6 +110,7 @@ def train(data: DatasetDict, recipe: Recipe, out: Path) -> dict[str, float]:
         data_collator=DataCollatorWithPadding(tokenizer),
         compute_loss_func=soft_cross_entropy,
         compute_metrics=validation_metrics,
+        callbacks=[EarlyStoppingCallback(early_stopping_patience=recipe.patience)],
     )
     trainer.train()
     metrics = trainer.evaluate()
