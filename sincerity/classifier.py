@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import overload
@@ -21,7 +21,8 @@ class Classifier:
 
     Args:
         folder: A model folder (`sincerity.model` says what is in it).
-        threads: Threads that one call may compute with; by default as many as the machine has cores.
+        threads: Threads that one call may compute with; by default as many as the machine has cores. (Tokenising
+            has threads of its own: RAYON_NUM_THREADS.)
         batch_size: Most texts computed at a time. Results do not depend on it.
 
     Raises:
@@ -41,7 +42,7 @@ class Classifier:
         self.labels: tuple[str, ...] = tuple(Label(x) if x in set(Label) else x for x in config.labels)
         self.threshold = config.threshold
         self._cleaned = config.cleaned
-        self._blank = self._prediction(config.prior, Status.BLANK)
+        self._prior = config.prior
 
     @classmethod
     def from_pretrained(
@@ -78,11 +79,17 @@ class Classifier:
     def stream(self, texts: Iterable[str]) -> Iterator[Prediction]:
         """Classify texts as they come, in order, a window of them at a time; memory does not grow with their number.
 
+        An item of the wrong type ends the stream before the window it is in.
+
         Raises:
             TypeError: Something is not a `str`; the message names the item.
         """
-        if isinstance(texts, bytes | bytearray | str) or not isinstance(texts, Iterable):
-            raise TypeError(f"texts is {texts!r:.80} ({type(texts).__name__}). Expected: an iterable of str.")
+        table = isinstance(texts, Mapping) or hasattr(texts, "columns")  # they iterate over their names
+        if table or isinstance(texts, bytes | bytearray | str) or not isinstance(texts, Iterable):
+            raise TypeError(
+                f"texts is {texts!r:.80} ({type(texts).__name__}). Expected: an iterable of str. "
+                "Of a table, pass the column that holds the texts."
+            )
         return self._stream(_checked(texts))
 
     def _stream(self, texts: Iterator[str]) -> Iterator[Prediction]:
@@ -91,7 +98,7 @@ class Classifier:
 
     def _classify_window(self, texts: Sequence[str]) -> list[Prediction]:
         views, truncated = self._views(texts)
-        predictions = [self._blank] * len(texts)
+        predictions = [self._prediction(self._prior, Status.BLANK) for _ in texts]
         readable = [i for i, view in enumerate(views) if view]
         encodings = dict(zip(readable, self._model.encode([views[i] for i in readable]), strict=True))
         by_length = sorted(readable, key=lambda i: len(encodings[i]))

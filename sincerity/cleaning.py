@@ -25,6 +25,7 @@ import html
 import re
 import unicodedata
 from collections.abc import Callable
+from functools import cache
 from importlib import resources
 from typing import NamedTuple
 
@@ -242,12 +243,11 @@ def _fold_words(edit: _Edit) -> None:
     edit.sub(_FOREIGN_WORD, fold)
 
 
-def _lookalikes(table: dict[int, str] = {}) -> dict[int, str]:  # noqa: B006  (loaded once, when first needed)
-    if not table:
-        lines = resources.files("sincerity").joinpath("lookalikes.txt").read_text("utf-8").splitlines()
-        pairs = (line.split() for line in lines if not line.startswith("#"))
-        table.update({ord(source): latin for latin, sources in pairs for source in sources})
-    return table
+@cache
+def _lookalikes() -> dict[int, str]:
+    lines = resources.files("sincerity").joinpath("lookalikes.txt").read_text("utf-8").splitlines()
+    pairs = (line.split() for line in lines if not line.startswith("#"))
+    return {ord(source): latin for latin, sources in pairs for source in sources}
 
 
 # Tokens --------------------------------------------------------------------------------------------------------------

@@ -7,11 +7,12 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
-from sincerity import Classifier, Prediction, SincerityError, __version__
+from sincerity import Classifier, Prediction, SincerityError, Status, __version__
 from sincerity.folders import DEFAULT_MODEL
 from sincerity.table import Summary, label_csv
 
@@ -47,15 +48,20 @@ def options(
 
 @app.command(epilog='Example: sincerity classify "Thanks for following! Check out our page."')
 def classify(
-    texts: Annotated[list[str] | None, typer.Argument(help="Texts; without any, the lines of standard input.")] = None,
+    texts: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Texts; none, or -, for the lines of standard input. A text that starts with - goes behind --."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, with every probability.")] = False,
     model: Model = DEFAULT_MODEL,
     threads: Threads = None,
 ) -> None:
-    """Label texts: the label, its probability, and the text, separated by tabs."""
+    """Label texts: label, probability, certain or uncertain or blank, and the text, separated by tabs."""
     classifier = Classifier.from_pretrained(model, threads=threads)
     render = _as_json if as_json else _as_line
-    for some in [texts] if texts else _stdin_lines():
+    for some in [texts] if texts and texts != ["-"] else _stdin_lines():
         for text, prediction in zip(some, classifier.classify(some), strict=True):
             print(render(text, prediction))
         sys.stdout.flush()
@@ -65,12 +71,15 @@ def _stdin_lines() -> Iterator[list[str]]:
     """Lines of standard input, as many at a time as have arrived: a live stream is answered as it comes."""
     if sys.stdin.isatty():
         _note("Reading lines from the terminal; end with Ctrl-D.")
-    rest = b""
+    unfinished: list[bytes] = []
     while chunk := os.read(sys.stdin.fileno(), _CHUNK_BYTES):
-        *lines, rest = (rest + chunk).split(b"\n")
-        yield [_decoded(line) for line in lines]
-    if rest:
-        yield [_decoded(rest)]
+        lines, newline, rest = chunk.rpartition(b"\n")
+        if newline:
+            yield [_decoded(line) for line in b"".join([*unfinished, lines]).split(b"\n")]
+            unfinished.clear()
+        unfinished.append(rest)
+    if any(unfinished):
+        yield [_decoded(b"".join(unfinished))]
 
 
 def _decoded(line: bytes) -> str:
@@ -78,11 +87,14 @@ def _decoded(line: bytes) -> str:
 
 
 def _as_line(text: str, prediction: Prediction) -> str:
-    return f"{prediction.label}\t{prediction.score:.2f}\t{' '.join(text.split()).translate(_NO_CONTROLS)}"
+    verdict = "blank" if prediction.status == Status.BLANK else "certain" if prediction.certain else "uncertain"
+    shown = " ".join(text.split()).translate(_NO_CONTROLS)
+    return f"{prediction.label}\t{prediction.score:.2f}\t{verdict}\t{shown}"
 
 
 def _as_json(text: str, prediction: Prediction) -> str:
-    return json.dumps({"text": text, **prediction.as_dict()}, ensure_ascii=False)
+    plain = sys.stdout.encoding.lower() != "utf-8"
+    return json.dumps({"text": text, **prediction.as_dict()}, ensure_ascii=plain)
 
 
 @app.command(epilog="Example: sincerity batch tweets.csv -o labelled.csv --text-column text")
@@ -105,6 +117,11 @@ def batch(
         f"{summary.rows} rows in {time.monotonic() - started:.1f} s: {mix or 'nothing to label'}; "
         f"{summary.uncertain} of them uncertain, {summary.blank} blank."
     )
+    if summary.undecoded:
+        _note(
+            f"{summary.undecoded} rows hold bytes that are not UTF-8: kept as they are, read without them. "
+            "Convert the file first, for instance with iconv -f WINDOWS-1252 -t UTF-8."
+        )
     if summary.ragged:
         rows = ", ".join(map(str, summary.ragged[:10])) + (" …" if len(summary.ragged) > 10 else "")
         _note(f"{len(summary.ragged)} rows have more cells than the header; they are kept without a label: {rows}.")
@@ -122,7 +139,7 @@ def _progress_end() -> None:
 
 
 def _note(text: str) -> None:
-    print(text, file=sys.stderr)
+    print(text.translate(_NO_CONTROLS), file=sys.stderr)
 
 
 def main() -> NoReturn:
@@ -131,6 +148,9 @@ def main() -> NoReturn:
 
 
 def _exit_code(run: Callable[[], Any]) -> int:
+    closed = Path(os.devnull)
+    sys.stdin = sys.stdin or closed.open()
+    sys.stdout, sys.stderr = sys.stdout or closed.open("w"), sys.stderr or closed.open("w")
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:

@@ -12,7 +12,9 @@ _PACKAGE = Path(__file__).parent
 _SHIPPED = _PACKAGE / "models" if (_PACKAGE / "models").is_dir() else _PACKAGE.parent / "models"
 """In an installed package beside its modules, in a checkout beside the package."""
 
-_CONTRACT = ["config.json", "tokenizer.json", "tokenizer_config.json", "README.md", "*.onnx"]
+GRAPHS = ("onnx/model_quantized.onnx", "onnx/model.onnx", "model_quantized.onnx", "model.onnx")
+"""Where a model folder may keep its graph, best first."""
+_CONTRACT = ["config.json", "tokenizer.json", "tokenizer_config.json", "README.md", *GRAPHS]
 
 
 def shipped_models() -> dict[str, Path]:

@@ -24,9 +24,9 @@ from tokenizers import Encoding, Tokenizer
 
 from sincerity.cleaning import CLEAN_VERSION
 from sincerity.errors import ModelError
+from sincerity.folders import GRAPHS
 from sincerity.labels import Label
 
-GRAPHS = ("onnx/model_quantized.onnx", "onnx/model.onnx", "model_quantized.onnx", "model.onnx")
 FOREIGN_THRESHOLD = 0.5
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -13,7 +13,8 @@ class Status(StrEnum):
 
     OK = "ok"
     TRUNCATED = "truncated"
-    """The text is longer than the model reads: its head and tail were judged."""
+    """The text is longer than the model reads: its head and tail were judged, or its head where even those have too
+    many tokens (rows of digits and signs)."""
     BLANK = "blank"
     """Nothing visible was left to judge: `scores` is the model's class prior."""
 
@@ -31,7 +32,7 @@ class Prediction:
     """The most probable label; a `Label` where the model is a sincerity model."""
     score: float
     """Probability of `label`, calibrated, 0 to 1."""
-    scores: Mapping[str, float]
+    scores: Mapping[str, float] = field(hash=False)
     """Probability of every label, in the model's order; they sum to 1."""
     certain: bool
     """Whether `score` reaches the model's threshold and there was something to judge."""

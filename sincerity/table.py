@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import difflib
 import os
+import re
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +26,8 @@ RAGGED = "ragged"
 """Status of a row with more cells than the header: not judged; its surplus cells are kept behind all columns."""
 
 _TEXT_NAMES = ("text", "full_text", "tweet", "post", "message", "body", "content", "comment")
+_UTF16_MARKS = ("\udcff\udcfe", "\udcfe\udcff")
+"""As bytes that UTF-8 does not have come in."""
 _LONGEST_CELL = 2**31 - 1
 
 
@@ -37,6 +41,8 @@ class Summary:
     uncertain: int = 0
     """Labelled rows under the model's threshold."""
     blank: int = 0
+    undecoded: int = 0
+    """Rows whose text holds bytes that are not UTF-8."""
     ragged: list[int] = field(default_factory=list)
     """Row numbers, the first row after the header being 1."""
 
@@ -51,15 +57,22 @@ def label_csv(
     """Copy a CSV file with the classifier's columns appended; yields a running summary after every chunk of rows.
 
     The columns are `label, score`, the probability of each label, `certain` and `status`. Every input cell is kept.
-    The target appears when it is complete and not before; `-` stands for standard input and output. A byte order mark
-    is kept, rows end in a line feed. Bytes that are no UTF-8 pass through unchanged and are not judged.
+    The target appears when it is complete and not before; `-` stands for standard input and output. The separator is
+    taken from the header and kept, as is a byte order mark; rows end in a line feed. Bytes that are no UTF-8 pass
+    through unchanged and are not judged.
 
     Raises:
         TableError: No header, no such column, or one of the new columns is there already.
     """
     with _reading(source) as lines, _writing(target) as out:
-        bom, lines_without_mark = _without_mark(lines)
-        reader = csv.reader(lines_without_mark, strict=True)
+        first = lines.readline()
+        if first.startswith(_UTF16_MARKS):
+            raise TableError(
+                f"{source} is UTF-16. Expected: UTF-8. Save it as UTF-8, or convert it: iconv -f UTF-16 -t UTF-8."
+            )
+        bom, first = first.startswith("\ufeff"), first.removeprefix("\ufeff")
+        separator = _separator(first)
+        reader = csv.reader(chain([first], lines), delimiter=separator, strict=True)
         header = _header(reader, source)
         index = _text_index(header, text_column, source)
         columns = result_columns(classifier)
@@ -70,7 +83,7 @@ def label_csv(
             )
         if bom:
             out.write("\ufeff")
-        writer = csv.writer(_LineFeeds(out), lineterminator="\r\n")
+        writer = csv.writer(_LineFeeds(out), delimiter=separator, lineterminator="\r\n")
         writer.writerow(header + columns)
         yield from _label_rows(reader, writer, classifier, len(header), index, source)
 
@@ -102,6 +115,7 @@ def _label_rows(
                 writer.writerow([*row[:width], *nothing, RAGGED, *row[width:]])
                 continue
             prediction = next(predictions)
+            summary.undecoded += any(map(_undecoded, row[index : index + 1]))
             if prediction.status is Status.BLANK:
                 summary.blank += 1
             else:
@@ -153,10 +167,14 @@ def _text_index(header: Sequence[str], text_column: str | None, source: str | Pa
     raise TableError(f"{source} {problem}. Columns: {', '.join(header)}. Choose one with --text-column {likely[0]!r}.")
 
 
-def _without_mark(lines: IO[str]) -> tuple[bool, Iterator[str]]:
-    """Take a byte order mark off the start; also of a pipe, where there is no way back."""
-    first = lines.readline()
-    return first.startswith("\ufeff"), chain([first.removeprefix("\ufeff")], lines)
+def _separator(header: str) -> str:
+    """The separator that the header line has most of, outside quotes; a comma where in doubt."""
+    bare = re.sub(r'"[^"]*"', "", header)
+    return max(",;\t|", key=bare.count)
+
+
+def _undecoded(text: str) -> bool:
+    return not text.isascii() and any("\udc80" <= char <= "\udcff" for char in text)
 
 
 class _LineFeeds:
@@ -188,7 +206,7 @@ def _reading(source: str | Path) -> Iterator[IO[str]]:
 @contextmanager
 def _writing(target: str | Path) -> Iterator[IO[str]]:
     """A file that takes its place when all went well; nothing of it stays when not."""
-    if str(target) == "-":
+    if str(target) in ("-", "/dev/stdout"):
         sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape", newline="")  # type: ignore[union-attr]
         yield sys.stdout
         sys.stdout.flush()
@@ -206,6 +224,8 @@ def _writing(target: str | Path) -> Iterator[IO[str]]:
         with file:
             yield file
         if part != path:
+            if path.exists():
+                shutil.copymode(path, part)
             part.replace(path)
     finally:
         if part != path:

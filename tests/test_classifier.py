@@ -74,7 +74,7 @@ def test_a_long_text_is_truncated_and_says_so(classifier: Classifier) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [None, b"text", 3, 2.5, bytearray(b"x"), ["fine", None], ["fine", float("nan")], [b"x"]]
+    "wrong", [None, b"text", 3, 2.5, bytearray(b"x"), ["fine", None], ["fine", float("nan")], [b"x"], {"text": "x"}]
 )
 def test_what_is_no_text_is_a_type_error_that_names_it(wrong: Any) -> None:
     with pytest.raises(TypeError, match=r"None|text|3|2\.5|nan|x"):
@@ -84,6 +84,12 @@ def test_what_is_no_text_is_a_type_error_that_names_it(wrong: Any) -> None:
 def test_the_type_error_of_an_item_names_its_place() -> None:
     with pytest.raises(TypeError, match=r"item 2 is None \(NoneType\)"):
         classify(["a", "b", None])  # type: ignore[list-item]
+
+
+def test_one_blank_prediction_is_not_shared_with_the_next(classifier: Classifier) -> None:
+    classifier.classify("").scores["automated"] = 9.0  # type: ignore[index]
+    assert classifier.classify("").scores["automated"] < 1
+    assert len({classifier.classify(""), classifier.classify(""), classifier.classify("see you")}) == 2
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -31,8 +32,8 @@ def tweets(tmp_path: Path) -> Path:
 
 def test_classify_prints_label_score_and_text() -> None:
     done = run("classify", "Lovely to meet you last night, did you find\nyour scarf?")
-    label, score, text = done.stdout.rstrip("\n").split("\t")
-    assert label == "conversational"
+    label, score, verdict, text = done.stdout.rstrip("\n").split("\t")
+    assert (label, verdict) == ("conversational", "certain")
     assert 0.5 < float(score) <= 1
     assert text == "Lovely to meet you last night, did you find your scarf?"
     assert (done.returncode, done.stderr) == (0, "")
@@ -77,6 +78,27 @@ def test_ctrl_c_is_exit_130() -> None:
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == 130
         assert b"Traceback" not in process.stderr.read()
+
+
+def test_standard_input_is_also_called_dash_and_blank_lines_say_so() -> None:
+    assert [line.split("\t")[2] for line in run("classify", "-", stdin="\n\n").stdout.splitlines()] == ["blank"] * 2
+
+
+def test_a_long_input_without_line_breaks_is_one_text() -> None:
+    assert run("classify", "--json", stdin="a b " * 2_000_000).stdout.count("\n") == 1
+
+
+def test_json_is_json_whatever_the_terminals_encoding() -> None:
+    env = {**os.environ, "PYTHONIOENCODING": "cp1252"}
+    command = [sys.executable, "-m", "sincerity", "classify", "--json", "party \U0001f389 café"]
+    done = subprocess.run(command, capture_output=True, cwd=ROOT, env=env)
+    assert json.loads(done.stdout)["text"] == "party \U0001f389 café"
+
+
+def test_closed_standard_streams_are_no_traceback() -> None:
+    command = f'"{sys.executable}" -m sincerity classify "see you" >&-; "{sys.executable}" -m sincerity classify <&-'
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=ROOT)
+    assert "Traceback" not in done.stderr
 
 
 def test_batch_writes_every_row_and_column(tweets: Path, tmp_path: Path) -> None:

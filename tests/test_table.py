@@ -409,3 +409,32 @@ def test_named_pipes_are_read_from_and_written_to(tmp_path: Path, out: Path, cla
     assert received[0].startswith(b"\xef\xbb\xbftext,id,label,")
     assert out.is_fifo()
     assert list(out.parent.iterdir()) == [out]
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_another_separator_is_seen_and_kept(separator: str, tmp_path: Path, out: Path, classifier: Classifier) -> None:
+    cells = [["id", "text", "user"], ["1", "see you at eight, bring cake", "ann"]]
+    source = write(tmp_path / "in.csv", "".join(separator.join(row) + "\n" for row in cells))
+    label(source, out, classifier)
+    with out.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file, delimiter=separator))
+    assert [row[:3] for row in rows] == cells
+    assert rows[1][3] == "conversational"
+
+
+def test_utf_16_is_named_with_its_remedy(tmp_path: Path, out: Path, classifier: Classifier) -> None:
+    (tmp_path / "in.csv").write_bytes("id,text\n1,hello\n".encode("utf-16"))
+    with pytest.raises(TableError, match=r"is UTF-16\. Expected: UTF-8"):
+        label(tmp_path / "in.csv", out, classifier)
+
+
+def test_rows_with_undecodable_text_are_counted(tmp_path: Path, out: Path, classifier: Classifier) -> None:
+    (tmp_path / "in.csv").write_bytes("id,text\n1,caf\u00e9 at eight\n2,see you\n".encode("cp1252"))
+    assert label(tmp_path / "in.csv", out, classifier).undecoded == 1
+
+
+def test_a_replaced_target_keeps_its_permissions(tmp_path: Path, out: Path, classifier: Classifier) -> None:
+    out.parent.mkdir(exist_ok=True)
+    out.touch(0o600)
+    label(write(tmp_path / "in.csv", "text\nhello\n"), out, classifier)
+    assert out.stat().st_mode & 0o777 == 0o600
