@@ -21,6 +21,7 @@ from tokenizers import Tokenizer
 
 from sincerity.cleaning import CUES, clean
 from sincerity.labels import Label
+from sincerity.model import ModelConfig
 from training.command import run
 from training.corpus import research_rows
 
@@ -34,7 +35,7 @@ class Explainer:
     def __init__(self, folder: Path) -> None:
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self.tokenizer.no_padding()
-        self.tokenizer.enable_truncation(160)
+        self.tokenizer.enable_truncation(ModelConfig.read(folder).max_length)
         self.session = ort.InferenceSession(folder / "onnx" / "model_quantized.onnx")
 
     def run(self, sequences: list[list[int]]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:

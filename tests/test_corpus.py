@@ -16,6 +16,7 @@ from training.corpus import (
     data_folder,
     in_validation,
     own_rows,
+    read_jsonl,
     research_rows,
     text_id,
     training_rows,
@@ -98,3 +99,12 @@ def test_own_texts_are_lines_of_json_with_text_label_and_family() -> None:
         path = Path(__file__).parents[1] / "data" / "messages" / f"{split}.jsonl"
         for line in path.read_text("utf-8").splitlines():
             assert json.loads(line).keys() == {"text", "label", "family"}
+
+
+def test_a_csv_that_is_not_utf_8_or_a_line_that_is_not_json_is_named(tmp_path: Path) -> None:
+    (tmp_path / "my.csv").write_bytes("text,label\ncaf\u00e9,a\n".encode("cp1252"))
+    with pytest.raises(CorpusError, match=r"my\.csv cannot be read .*UTF-8"):
+        csv_rows(tmp_path / "my.csv", "text", "label")
+    (tmp_path / "rows.jsonl").write_text('{"a": 1}\n{"a": \n')
+    with pytest.raises(CorpusError, match=r"rows\.jsonl, line 2 is not JSON"):
+        list(read_jsonl(tmp_path / "rows.jsonl"))

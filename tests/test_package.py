@@ -31,7 +31,9 @@ def test_the_wheel_holds_what_inference_reads_and_nothing_else(wheel: Path) -> N
     assert {"sincerity/py.typed", "sincerity/lookalikes.txt"} <= set(names)
     tops = {name.partition("/")[0] for name in names}
     assert tops == {"sincerity", next(top for top in tops if top.endswith(".dist-info"))}
-    assert not [name for name in names if name.endswith((".safetensors", "/model.onnx", "reference.json"))]
+    assert not [
+        name for name in names if name.endswith((".safetensors", "/model.onnx", "reference.json", "results.json"))
+    ]
     assert wheel.stat().st_size < 45e6
 
 

@@ -17,7 +17,7 @@ class Recipe:
     warmup_ratio: float = 0.1
     weight_decay: float = 0.01
     max_length: int = 160
-    """Tokens; the clean-up's head and tail fit in it but for rare scripts."""
+    """Tokens; the clean-up's head and tail fit in it but for rare scripts and rows of digits or signs."""
     evaluations_per_epoch: int = 2
     patience: int = 4
     """Evaluations without a better macro-F1 on the validation split after which training stops."""

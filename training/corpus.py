@@ -58,8 +58,11 @@ def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
     if not path.is_file():
         raise CorpusError(f"{path} does not exist. Expected: a file of JSON lines, plain or .gz.")
     with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
-        for line in lines:
-            yield json.loads(line)
+        for number, line in enumerate(lines, 1):
+            try:
+                yield json.loads(line)
+            except ValueError as error:
+                raise CorpusError(f"{path}, line {number} is not JSON ({error}). Get the file again.") from error
 
 
 def research_rows(name: str) -> list[Row]:
@@ -105,31 +108,34 @@ def own_rows(split: str) -> list[Row]:
 
 
 def csv_rows(path: Path, text_column: str, label_column: str, group_column: str | None = None) -> list[Row]:
-    """Rows of anybody's labelled CSV; without `group_column` every row is its own group."""
-    csv.field_size_limit(2**31 - 1)
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        columns = list(reader.fieldnames or ())
-        for column in filter(None, (text_column, label_column, group_column)):
-            if column not in columns:
-                raise CorpusError(f"{path} has no column {column!r}. Columns: {', '.join(columns)}.")
-        rows = []
-        for row in reader:
-            text, label = row[text_column] or "", (row[label_column] or "").strip()
-            if text.strip() and label:
-                id_ = text_id(path.name, text)
-                rows.append(
-                    Row(
-                        id=id_,
-                        text=text,
-                        label=label,
-                        source=path.name,
-                        group=row[group_column] if group_column else id_,
-                    )
-                )
+    """Rows of anybody's labelled CSV, those with a text and a label; without `group_column` equal texts are a group."""
+    records = _csv_records(path)
+    columns = list(records[0]) if records else []
+    for column in filter(None, (text_column, label_column, group_column)):
+        if column not in columns:
+            raise CorpusError(
+                f"{path} has no column {column!r}. Columns: {', '.join(columns) or 'none'}. "
+                "Choose with --text-column, --label-column and --group-column."
+            )
+    rows = []
+    for record in records:
+        text, label = record[text_column] or "", (record[label_column] or "").strip()
+        if text.strip() and label:
+            id_ = text_id(path.name, text)
+            group = record[group_column] if group_column else ""
+            rows.append(Row(id=id_, text=text, label=label, source=path.name, group=group or id_))
     if len({row.label for row in rows}) < 2:
         raise CorpusError(f"{path}: column {label_column!r} holds fewer than two labels. Expected: two or more.")
     return rows
+
+
+def _csv_records(path: Path) -> list[dict[str, str]]:
+    csv.field_size_limit(2**31 - 1)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return list(csv.DictReader(file))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise CorpusError(f"{path} cannot be read ({error}). Expected: comma-separated values in UTF-8.") from error
 
 
 def in_validation(group: str, share: float = 0.1) -> bool:

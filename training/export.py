@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import shutil
 from itertools import islice
 from pathlib import Path
@@ -43,7 +44,7 @@ REFERENCE_EVERY = 5
 
 
 class GateError(SincerityError):
-    """An exported model is not what was trained."""
+    """A model cannot be exported as asked, or what was exported is not what was trained."""
 
 
 def export(checkpoint: Path, data: DatasetDict, name: str, folder: Path) -> dict[str, Any]:
@@ -51,6 +52,11 @@ def export(checkpoint: Path, data: DatasetDict, name: str, folder: Path) -> dict
     model = AutoModelForSequenceClassification.from_pretrained(checkpoint).eval()
     tokenizer = AutoTokenizer.from_pretrained(checkpoint)
     labels = list(model.config.id2label.values())
+    if labels != data["train"].features["label"].names:
+        raise GateError(
+            f"The checkpoint's labels are {labels}, the data's {data['train'].features['label'].names}. "
+            "Expected: the data it was trained on."
+        )
     own_scheme = labels == list(Label)
     truth = np.array(data["validation"]["label"])
 
@@ -211,16 +217,20 @@ def main(
     name: str = "sincerity-minilm-l6",
     models: Annotated[Path, typer.Option(help="Where the model's folder goes.")] = Path("models"),
 ) -> None:
-    part = models / f".{name}.part"
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name):
+        raise GateError(f"{name!r} is no name for a model. Expected: letters, digits, - _ and dots.")
+    training = json.loads((checkpoint / "training.json").read_text("utf-8"))
+    part, old = models / f".{name}.part", models / f".{name}.old"
     try:
         measured = export(checkpoint, DatasetDict(load_from_disk(data)), name, part)
-        training = json.loads((checkpoint / "training.json").read_text("utf-8"))
         results = {"name": name, "training": training, "export": measured, "scores": {}}
         (part / "results.json").write_text(json.dumps(results, indent=1) + "\n", "utf-8")
-        shutil.rmtree(models / name, ignore_errors=True)
+        if (models / name).exists():
+            (models / name).rename(old)
         part.rename(models / name)
     finally:
-        shutil.rmtree(part, ignore_errors=True)
+        for leftover in (part, old):
+            shutil.rmtree(leftover, ignore_errors=True)
     typer.echo(json.dumps(measured, indent=1))
 
 

@@ -18,7 +18,7 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
 from sincerity.cleaning import clean
 from sincerity.labels import Label
 from training.command import run
-from training.corpus import OWN_SOURCE, OWN_TEXTS, Row, csv_rows, data_folder, in_validation, training_rows
+from training.corpus import OWN_SOURCE, OWN_TEXTS, CorpusError, Row, csv_rows, data_folder, in_validation, training_rows
 
 SECOND_SURE, SECOND_UNSURE, UNSURE = 0.15, 0.3, 0.1
 """Probability that a sure and an unsure annotator give to a second label, and an unsure one without it to the rest."""
@@ -89,6 +89,12 @@ def main(
         rows = training_rows()
         labels = [str(label) for label in Label]
     splits = dict(zip(("train", "validation"), split_rows(rows), strict=True))
+    for name, part in splits.items():
+        if len({row.label for row in part}) < 2:
+            raise CorpusError(
+                f"The {name} split has {len(part)} rows of fewer than two labels. Expected: enough rows, and "
+                "groups, for a tenth of them to hold at least two. Give more, or another --group-column."
+            )
     splits["train"] += [row for row in splits["train"] if row.source == OWN_SOURCE] * (OWN_REPEATS - 1)
     DatasetDict({name: dataset_of(part, labels) for name, part in splits.items()}).save_to_disk(out)
     files = (

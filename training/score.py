@@ -17,7 +17,7 @@ from sklearn.metrics import f1_score, log_loss, precision_recall_fscore_support
 from sincerity import Classifier
 from training.card import card
 from training.command import run
-from training.corpus import Row, csv_rows, own_rows, research_rows
+from training.corpus import CorpusError, Row, csv_rows, own_rows, research_rows
 
 
 def score(classifier: Classifier, rows: list[Row]) -> dict[str, Any]:
@@ -27,6 +27,8 @@ def score(classifier: Classifier, rows: list[Row]) -> dict[str, Any]:
     the model's threshold lets through, and the accuracy on those.
     """
     labels = list(map(str, classifier.labels))
+    if unknown := {row.label for row in rows} - set(labels):
+        raise CorpusError(f"The model does not know {sorted(unknown)}. Expected: {', '.join(labels)}.")
     predictions = classifier.classify(row.text for row in rows)
     truth = [row.label for row in rows]
     guess = [str(prediction.label) for prediction in predictions]

@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 from sincerity import Classifier
 from sincerity.cleaning import TOKENS, clean
 from training import export, prepare, score, train
+from training.corpus import CorpusError
 from training.graph import Graph
 from training.quantise import quantise
 
@@ -144,3 +145,17 @@ def test_the_same_seed_gives_the_same_model(tiny_base: Path, labelled_csv: Path,
         invoke(train, "--data", tmp_path / "d", "--out", tmp_path / name, "--base", tiny_base, "--epochs", 1)
     one, two = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("one", "two"))
     assert one == two
+
+
+def test_too_few_rows_for_two_splits_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "few.csv").write_text("text,label\nhello,a\nbye,b\n")
+    with pytest.raises(CorpusError, match="rows of fewer than two labels"):
+        invoke(prepare, "--train", tmp_path / "few.csv", "--out", tmp_path / "data")
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b", ".hidden"])
+def test_a_model_is_not_exported_over_another_folder(name: str, tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    with pytest.raises(export.GateError, match="is no name for a model"):
+        invoke(export, "--name", name, "--models", tmp_path)
+    assert (tmp_path / "kept").exists()
