@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -45,6 +45,15 @@ class Summary:
     """Rows whose text holds bytes that are not UTF-8."""
     ragged: list[int] = field(default_factory=list)
     """Row numbers, the first row after the header being 1."""
+
+    def count(self, text: str, prediction: Prediction) -> None:
+        """Take in one judged row."""
+        self.undecoded += _undecoded(text)
+        if prediction.status is Status.BLANK:
+            self.blank += 1
+        else:
+            self.labels[prediction.label] = self.labels.get(prediction.label, 0) + 1
+            self.uncertain += not prediction.certain
 
 
 def label_csv(
@@ -105,23 +114,17 @@ def _label_rows(
     summary = Summary()
     nothing = [""] * (len(result_columns(classifier)) - 1)
     while rows := _next_rows(reader, width, source):
-        readable = [row + [""] * (width - len(row)) for row in rows if len(row) <= width]
-        predictions = iter(classifier.classify(row[index] for row in readable))
-        padded = iter(readable)
+        rows = [row + [""] * (width - len(row)) for row in rows]
+        predictions = iter(classifier.classify(row[index] for row in rows if len(row) == width))
         for row in rows:
             summary.rows += 1
             if len(row) > width:
                 summary.ragged.append(summary.rows)
                 writer.writerow([*row[:width], *nothing, RAGGED, *row[width:]])
-                continue
-            prediction = next(predictions)
-            summary.undecoded += any(map(_undecoded, row[index : index + 1]))
-            if prediction.status is Status.BLANK:
-                summary.blank += 1
             else:
-                summary.labels[prediction.label] = summary.labels.get(prediction.label, 0) + 1
-                summary.uncertain += not prediction.certain
-            writer.writerow(next(padded) + result_cells(prediction))
+                prediction = next(predictions)
+                summary.count(row[index], prediction)
+                writer.writerow(row + result_cells(prediction))
         yield summary
     if not summary.rows:
         yield summary
@@ -141,18 +144,14 @@ def _next_rows(reader: Iterator[list[str]], width: int, source: str | Path) -> l
 
 
 def _header(reader: Iterator[list[str]], source: str | Path) -> list[str]:
-    header = next(iter(_first_row(reader, source)), None)
-    if not header:
-        raise TableError(f"{source} is empty. Expected: a first row that names the columns.")
-    return header
-
-
-def _first_row(reader: Iterator[list[str]], source: str | Path) -> Iterable[list[str]]:
     csv.field_size_limit(_LONGEST_CELL)
     try:
-        return list(islice(filter(None, reader), 1))
+        header = next(filter(None, reader), None)
     except csv.Error as error:
         raise TableError(f"{source}, line 1: {error}. Expected: a first row that names the columns.") from error
+    if header is None:
+        raise TableError(f"{source} is empty. Expected: a first row that names the columns.")
+    return header
 
 
 def _text_index(header: Sequence[str], text_column: str | None, source: str | Path) -> int:
