@@ -37,12 +37,10 @@ class Classifier:
                 raise ValueError(f"{name} is {value!r}. Expected: a whole number of at least 1.")
         self._model = Model(Path(folder), threads)
         self._batch_size = batch_size
-        config = self._model.config
-        self.name = config.name
-        self.labels: tuple[str, ...] = tuple(Label(x) if x in set(Label) else x for x in config.labels)
-        self.threshold = config.threshold
-        self._cleaned = config.cleaned
-        self._prior = config.prior
+        self._config = self._model.config
+        self.name = self._config.name
+        self.labels: tuple[str, ...] = tuple(Label(x) if x in set(Label) else x for x in self._config.labels)
+        self.threshold = self._config.threshold
 
     @classmethod
     def from_pretrained(
@@ -98,7 +96,7 @@ class Classifier:
 
     def _classify_window(self, texts: Sequence[str]) -> list[Prediction]:
         views, truncated = self._views(texts)
-        predictions = [self._prediction(self._prior, Status.BLANK) for _ in texts]
+        predictions: dict[int, Prediction] = {}
         readable = [i for i, view in enumerate(views) if view]
         encodings = dict(zip(readable, self._model.encode([views[i] for i in readable]), strict=True))
         by_length = sorted(readable, key=lambda i: len(encodings[i]))
@@ -107,15 +105,15 @@ class Classifier:
             for i, scores in zip(batch, self._model.probabilities([encodings[i] for i in batch]), strict=True):
                 cut = truncated[i] or bool(encodings[i].overflowing)
                 predictions[i] = self._prediction(scores.tolist(), Status.TRUNCATED if cut else Status.OK)
-        return predictions
+        return [predictions.get(i) or self._prediction(self._config.prior, Status.BLANK) for i in range(len(texts))]
 
     def _views(self, texts: Sequence[str]) -> tuple[list[str], list[bool]]:
         """What the model reads of each text, and whether that is less than all of it."""
-        if self._cleaned:
+        if self._config.cleaned:
             cleaned = [clean(text) for text in texts]
             return [one.text for one in cleaned], [one.truncated for one in cleaned]
         # a tokenizer takes time and memory in proportion to what it then cuts off; and no lone surrogates
-        most = 16 * self._model.config.max_length
+        most = 16 * self._config.max_length
         views = [text[:most].encode("utf-8", "replace").decode() for text in texts]
         return [view if view.strip() else "" for view in views], [len(text) > most for text in texts]
 
@@ -124,7 +122,7 @@ class Classifier:
         return Prediction(
             label=self.labels[best],
             score=scores[best],
-            scores=dict(zip(map(str, self.labels), scores, strict=True)),
+            scores=dict(zip(self._config.labels, scores, strict=True)),
             certain=status is not Status.BLANK and scores[best] >= self.threshold,
             model=self.name,
             status=status,

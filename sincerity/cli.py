@@ -6,9 +6,9 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -143,33 +143,22 @@ def _note(text: str) -> None:
 
 
 def main() -> NoReturn:
-    """Run the command line: exit 0 when all went well, 1 when something could not be done, 2 for wrong usage."""
-    sys.exit(_exit_code(app))
+    """Run the command line: exit 0 when all went well, 1 when something could not be done, 2 for wrong usage.
 
-
-def _exit_code(run: Callable[[], Any]) -> int:
+    Typer itself ends on Ctrl-C (130) and on a closed pipe.
+    """
     closed = Path(os.devnull)
     sys.stdin = sys.stdin or closed.open()
     sys.stdout, sys.stderr = sys.stdout or closed.open("w"), sys.stderr or closed.open("w")
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        run()
+        app()
     except SincerityError as error:
         _note(f"Error: {error}")
-        return 1
-    except KeyboardInterrupt:
-        _note("Stopped.")
-        return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except OSError as error:
         _note(f"Error: {error}. Check the disk and the place of the output.")
-        return 1
-    except SystemExit as exit_:
-        return int(exit_.code or 0)
-    return 0
+    sys.exit(1)
 
 
 if __name__ == "__main__":

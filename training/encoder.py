@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import torch
+from tokenizers import Tokenizer
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 
 from sincerity.cleaning import TOKENS
@@ -22,9 +23,7 @@ def base_path(base: str) -> str:
     return base
 
 
-def load_base(
-    base: str, labels: list[str], max_length: int, work: Path
-) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
+def load_base(base: str, labels: list[str], max_length: int) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
     """The encoder with a new classification head, and a tokenizer that knows `sincerity.cleaning.TOKENS`.
 
     The tokens take places that BERT's vocabulary leaves unused, so that no matrix changes its shape; each starts from
@@ -39,7 +38,7 @@ def load_base(
         dtype=torch.float32,
     )
     plain = AutoTokenizer.from_pretrained(path)
-    tokenizer = _with_tokens(plain, max_length, work)
+    tokenizer = _with_tokens(plain, max_length)
     embeddings = model.get_input_embeddings().weight
     with torch.no_grad():
         for token in TOKENS:
@@ -48,7 +47,7 @@ def load_base(
     return model, tokenizer
 
 
-def _with_tokens(plain: PreTrainedTokenizerFast, max_length: int, work: Path) -> PreTrainedTokenizerFast:
+def _with_tokens(plain: PreTrainedTokenizerFast, max_length: int) -> PreTrainedTokenizerFast:
     spec = json.loads(plain.backend_tokenizer.to_str())
     vocabulary = spec["model"]["vocab"]
     unused = sorted((place, token) for token, place in vocabulary.items() if token.startswith("[unused"))
@@ -65,10 +64,8 @@ def _with_tokens(plain: PreTrainedTokenizerFast, max_length: int, work: Path) ->
     spec["added_tokens"].sort(key=lambda token: token["id"])
     spec["model"]["vocab"] = dict(sorted(vocabulary.items(), key=lambda item: item[1]))
     spec["padding"] = spec["truncation"] = None
-    work.mkdir(parents=True, exist_ok=True)
-    (work / "tokenizer.json").write_text(json.dumps(spec, ensure_ascii=False), "utf-8")
     return PreTrainedTokenizerFast(
-        tokenizer_file=str(work / "tokenizer.json"),
+        tokenizer_object=Tokenizer.from_str(json.dumps(spec)),
         model_max_length=max_length,
         model_input_names=["input_ids", "token_type_ids", "attention_mask"],
         **{f"{kind}_token": plain.special_tokens_map[f"{kind}_token"] for kind in ("cls", "sep", "pad", "unk", "mask")},

@@ -20,6 +20,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import onnx
+import onnxruntime as ort
 import torch
 import typer
 from datasets import Dataset, DatasetDict, load_from_disk
@@ -136,8 +137,6 @@ def to_onnx(graph: Graph) -> onnx.ModelProto:
 
 def logit_difference(graph: Graph, tokenizer: Any, texts: list[str], folder: Path) -> dict[str, float]:
     """Largest difference between torch and the float ONNX graph."""
-    import onnxruntime as ort
-
     session = ort.InferenceSession(folder / "onnx" / "model.onnx")
     largest = 0.0
     for start in range(0, len(texts), 32):

@@ -67,7 +67,7 @@ def train(data: DatasetDict, recipe: Recipe, out: Path) -> dict[str, float]:
     """Fine-tune on `data["train"]`, select on `data["validation"]`; writes the model and tokenizer to `out`."""
     set_seed(recipe.seed)
     labels: list[str] = data["train"].features["label"].names
-    model, tokenizer = load_base(recipe.base, labels, recipe.max_length, out / "work")
+    model, tokenizer = load_base(recipe.base, labels, recipe.max_length)
     tokenised = data.map(
         lambda batch: {
             **tokenizer(batch["text"], truncation=True, max_length=recipe.max_length),
