@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
 from sincerity.cleaning import clean
+from sincerity.errors import ModelError
 from sincerity.folders import DEFAULT_MODEL, model_folder
 from sincerity.labels import Label
 from sincerity.prediction import Prediction, Status
+
+if TYPE_CHECKING:
+    from sincerity.shares import Share
 
 WINDOW = 32
 """Batches that are sorted by length together."""
@@ -89,6 +94,28 @@ class Classifier:
                 "Of a table, pass the column that holds the texts."
             )
         return self._stream(_checked(texts))
+
+    def shares(self, predictions: Iterable[Prediction]) -> dict[str, Share]:
+        """Share of each label among the texts of `predictions`, blank ones left out, corrected for the model's errors.
+
+        Counting labels is biased; `sincerity.shares` says how that is corrected.
+
+        Raises:
+            ModelError: The model's errors are not known: its config has no confusion matrix.
+            ValueError: There is no prediction of a text that could be read.
+        """
+        from sincerity.shares import corrected_shares
+
+        if self._config.confusion is None:
+            raise ModelError(
+                f"{self.name} has no confusion matrix in its config. Expected: a model that training.export wrote. "
+                "Count its labels instead."
+            )
+        counts = Counter(prediction.label for prediction in predictions if prediction.status is not Status.BLANK)
+        if not counts or not counts.keys() <= set(self.labels):
+            raise ValueError(f"predictions has the labels {dict(counts)}. Expected some of: {', '.join(self.labels)}.")
+        shares = corrected_shares([counts[label] for label in self.labels], self._config.confusion)
+        return dict(zip(map(str, self.labels), shares, strict=True))
 
     def _stream(self, texts: Iterator[str]) -> Iterator[Prediction]:
         while window := list(islice(texts, WINDOW * self._batch_size)):

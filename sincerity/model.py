@@ -45,6 +45,8 @@ class ModelConfig:
     """Class shares of the training data: the answer for a text with nothing in it."""
     max_length: int
     """Tokens read of one text."""
+    confusion: tuple[tuple[int, ...], ...] | None = None
+    """How often each label (rows) was given each label (columns) in validation, where that was measured."""
 
     @classmethod
     def read(cls, folder: Path) -> ModelConfig:
@@ -107,7 +109,26 @@ def _checked_block(block: Any, labels: tuple[str, ...], folder: Path) -> dict[st
     )
     if len(shares) != len(labels) or abs(sum(shares) - 1) > 1e-3:
         raise ModelError(f"{where} prior is {prior!r}. Expected: {len(labels)} shares that sum to 1.")
-    return {"name": str(block.get("name", folder.name)), "threshold": float(threshold), "prior": tuple(shares)}
+    if (confusion := block.get("confusion")) is not None and not _is_confusion(confusion, len(labels)):
+        raise ModelError(
+            f"{where} confusion is {confusion!r:.200}. Expected: {len(labels)} rows of as many counts, none all zero."
+        )
+    return {
+        "name": str(block.get("name", folder.name)),
+        "threshold": float(threshold),
+        "prior": tuple(shares),
+        "confusion": confusion and tuple(map(tuple, confusion)),
+    }
+
+
+def _is_confusion(value: Any, labels: int) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == labels
+        and all(isinstance(row, list) and len(row) == labels for row in value)
+        and all(type(count) is int and count >= 0 for row in value for count in row)
+        and all(map(any, value))
+    )
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -12,8 +12,8 @@ import pytest
 
 from training.corpus import (
     CorpusError,
-    csv_rows,
     data_folder,
+    file_rows,
     in_validation,
     own_rows,
     read_jsonl,
@@ -66,9 +66,9 @@ def test_validation_is_a_fixed_tenth() -> None:
 def test_a_csv_without_the_column_lists_what_it_has(tmp_path: Path) -> None:
     (tmp_path / "my.csv").write_text("a,b\n1,2\n")
     with pytest.raises(CorpusError, match=r"no column 'text'\. Columns: a, b"):
-        csv_rows(tmp_path / "my.csv", "text", "label")
+        file_rows(tmp_path / "my.csv", "text", "label")
     with pytest.raises(CorpusError, match="fewer than two labels"):
-        csv_rows(tmp_path / "my.csv", "a", "b")
+        file_rows(tmp_path / "my.csv", "a", "b")
 
 
 @needs_data
@@ -104,7 +104,7 @@ def test_own_texts_are_lines_of_json_with_text_label_and_family() -> None:
 def test_a_csv_that_is_not_utf_8_or_a_line_that_is_not_json_is_named(tmp_path: Path) -> None:
     (tmp_path / "my.csv").write_bytes("text,label\ncaf\u00e9,a\n".encode("cp1252"))
     with pytest.raises(CorpusError, match=r"my\.csv cannot be read .*UTF-8"):
-        csv_rows(tmp_path / "my.csv", "text", "label")
+        file_rows(tmp_path / "my.csv", "text", "label")
     (tmp_path / "rows.jsonl").write_text('{"a": 1}\n{"a": \n')
     with pytest.raises(CorpusError, match=r"rows\.jsonl, line 2 is not JSON"):
         list(read_jsonl(tmp_path / "rows.jsonl"))

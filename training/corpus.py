@@ -34,6 +34,9 @@ class Row:
     source: str = ""
     group: str
     terms: str = "open"
+    drawn: str = ""
+    """How the row was chosen for labelling: at random within its source, or because a first model was uncertain."""
+    created_at: str = ""
 
 
 def text_id(source: str, text: str) -> str:
@@ -77,8 +80,25 @@ def research_rows(name: str) -> list[Row]:
             source=row["source"],
             group=row.get("group") or row["id"],
             terms=row["terms"],
+            drawn=row["drawn"],
+            created_at=row["created_at"] or "",
         )
         for row in read_jsonl(data_folder() / "messages" / f"{name}.jsonl.gz")
+    ]
+
+
+def public_rows(task: str) -> list[Row]:
+    """A published task with its own labels, `public/<task>.jsonl.gz`; never trained on for a released model."""
+    return [
+        Row(
+            id=text_id(task, row["text"]),
+            text=row["text"],
+            label=row["orig_label"],
+            sure=row["confidence"] in (None, 1),
+            source=task,
+            group=row["group"] or "",
+        )
+        for row in read_jsonl(data_folder() / "public" / f"{task}.jsonl.gz")
     ]
 
 
@@ -107,9 +127,14 @@ def own_rows(split: str) -> list[Row]:
     ]
 
 
-def csv_rows(path: Path, text_column: str, label_column: str, group_column: str | None = None) -> list[Row]:
-    """Rows of anybody's labelled CSV, those with a text and a label; without `group_column` equal texts are a group."""
-    records = _csv_records(path)
+def file_rows(
+    path: Path, text_column: str, label_column: str | None = None, group_column: str | None = None
+) -> list[Row]:
+    """Rows of anybody's file, CSV or JSON lines: those with a text and, where a label column is named, a label.
+
+    Without `group_column` equal texts are a group. Columns `second`, `source`, `terms` and `drawn` are kept.
+    """
+    records = list(read_jsonl(path)) if {".jsonl", ".json"} & set(path.suffixes) else _csv_records(path)
     columns = list(records[0]) if records else []
     for column in filter(None, (text_column, label_column, group_column)):
         if column not in columns:
@@ -119,12 +144,22 @@ def csv_rows(path: Path, text_column: str, label_column: str, group_column: str 
             )
     rows = []
     for record in records:
-        text, label = record[text_column] or "", (record[label_column] or "").strip()
-        if text.strip() and label:
+        text, label = record[text_column] or "", str(record[label_column] or "").strip() if label_column else ""
+        if text.strip() and (label or not label_column):
             id_ = text_id(path.name, text)
-            group = record[group_column] if group_column else ""
-            rows.append(Row(id=id_, text=text, label=label, source=path.name, group=group or id_))
-    if len({row.label for row in rows}) < 2:
+            rows.append(
+                Row(
+                    id=id_,
+                    text=text,
+                    label=label,
+                    second=record.get("second") or None,
+                    source=record.get("source") or path.name,
+                    group=str(record[group_column] or id_) if group_column else id_,
+                    terms=record.get("terms") or "",
+                    drawn=record.get("drawn") or "",
+                )
+            )
+    if label_column and len({row.label for row in rows}) < 2:
         raise CorpusError(f"{path}: column {label_column!r} holds fewer than two labels. Expected: two or more.")
     return rows
 

@@ -30,6 +30,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreT
 from sincerity import Classifier, Label
 from sincerity.cleaning import CLEAN_VERSION
 from sincerity.errors import SincerityError
+from sincerity.model import Model
 from training.command import run
 from training.corpus import own_rows, pool_texts
 from training.graph import Graph
@@ -61,7 +62,7 @@ def export(checkpoint: Path, data: DatasetDict, name: str, folder: Path) -> dict
     own_scheme = labels == list(Label)
     truth = np.array(data["validation"]["label"])
 
-    logits = validation_logits(model, tokenizer, data["validation"]["text"])
+    logits = torch_logits(model, tokenizer, data["validation"]["text"])
     temperature = best_temperature(logits, truth)
     with torch.no_grad():
         model.classifier.weight /= temperature
@@ -83,6 +84,7 @@ def export(checkpoint: Path, data: DatasetDict, name: str, folder: Path) -> dict
     graph = to_onnx(Graph(model))
     onnx.save(graph, folder / "onnx" / "model.onnx")
     onnx.save(quantise(graph), folder / "onnx" / "model_quantized.onnx")
+    note_confusion(folder, data["validation"])
 
     measured = {
         "temperature": round(temperature, 4),
@@ -96,7 +98,26 @@ def export(checkpoint: Path, data: DatasetDict, name: str, folder: Path) -> dict
     return measured
 
 
-def validation_logits(model: PreTrainedModel, tokenizer: Any, texts: list[str]) -> NDArray[np.float64]:
+def note_confusion(folder: Path, validation: Dataset) -> None:
+    """Write the confusion matrix into the config: counts of true labels (rows) given each label (columns).
+
+    Rows that were drawn because a model was uncertain are left out; their errors are not those of a stream.
+    """
+    model = Model(folder, None)
+    size = len(model.config.labels)
+    matrix = np.zeros((size, size), np.int64)
+    rows = validation.filter(lambda row: row["drawn"] != "uncertain")
+    order = sorted(range(len(rows)), key=lambda i: len(rows[i]["text"]))
+    for start in range(0, len(order), 32):
+        batch = rows.select(order[start : start + 32])
+        guess = model.probabilities(model.encode(batch["text"][:])).argmax(1)
+        np.add.at(matrix, (batch["label"][:], guess), 1)
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    config["sincerity"]["confusion"] = matrix.tolist()
+    (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", "utf-8")
+
+
+def torch_logits(model: PreTrainedModel, tokenizer: Any, texts: list[str]) -> NDArray[np.float64]:
     """Logits (texts, labels) in float32 arithmetic."""
     order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
     logits = np.zeros((len(texts), model.config.num_labels))

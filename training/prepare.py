@@ -18,7 +18,17 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
 from sincerity.cleaning import clean
 from sincerity.labels import Label
 from training.command import run
-from training.corpus import OWN_SOURCE, OWN_TEXTS, CorpusError, Row, csv_rows, data_folder, in_validation, training_rows
+from training.corpus import (
+    OWN_SOURCE,
+    OWN_TEXTS,
+    CorpusError,
+    Row,
+    data_folder,
+    file_rows,
+    in_validation,
+    training_rows,
+)
+from training.duplicates import near_duplicates
 
 SECOND_SURE, SECOND_UNSURE, UNSURE = 0.15, 0.3, 0.1
 """Probability that a sure and an unsure annotator give to a second label, and an unsure one without it to the rest."""
@@ -51,6 +61,7 @@ def dataset_of(rows: list[Row], labels: list[str]) -> Dataset:
             "target": List(Value("float32"), length=len(labels)),
             "source": Value("string"),
             "group": Value("string"),
+            "drawn": Value("string"),
         }
     )
     records = []
@@ -64,15 +75,18 @@ def dataset_of(rows: list[Row], labels: list[str]) -> Dataset:
                     "target": soft_target(row, labels),
                     "source": row.source,
                     "group": row.group,
+                    "drawn": row.drawn,
                 }
             )
     return Dataset.from_list(records, features=features)
 
 
 def split_rows(rows: list[Row]) -> tuple[list[Row], list[Row]]:
-    """Train and validation, no group on both sides."""
+    """Train and validation: no group on both sides, and nothing in train that nearly is a text of validation."""
     train = [row for row in rows if not in_validation(row.group)]
-    return train, [row for row in rows if in_validation(row.group)]
+    validation = [row for row in rows if in_validation(row.group)]
+    copies = {i for i, _ in near_duplicates([row.text for row in train], [row.text for row in validation])}
+    return [row for i, row in enumerate(train) if i not in copies], validation
 
 
 def main(
@@ -83,7 +97,7 @@ def main(
     group_column: Annotated[str | None, typer.Option(help="Rows with one value here stay in one split.")] = None,
 ) -> None:
     if train:
-        rows = csv_rows(train, text_column, label_column, group_column)
+        rows = file_rows(train, text_column, label_column, group_column)
         labels = sorted({row.label for row in rows})
     else:
         rows = training_rows()

@@ -17,7 +17,7 @@ from sklearn.metrics import f1_score, log_loss, precision_recall_fscore_support
 from sincerity import Classifier
 from training.card import card
 from training.command import run
-from training.corpus import CorpusError, Row, csv_rows, own_rows, research_rows
+from training.corpus import CorpusError, Row, file_rows, own_rows, research_rows
 
 
 def score(classifier: Classifier, rows: list[Row]) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def main(
 ) -> None:
     classifier = Classifier(folder)
     if test:
-        files = {test.name: csv_rows(test, text_column, label_column)}
+        files = {test.name: file_rows(test, text_column, label_column)}
     else:
         files = {"dev": research_rows("dev"), "own test texts": own_rows("test")}
     results = json.loads((folder / "results.json").read_text("utf-8"))

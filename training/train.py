@@ -64,7 +64,11 @@ def fast_bfloat16() -> bool:
 
 
 def train(data: DatasetDict, recipe: Recipe, out: Path) -> dict[str, float]:
-    """Fine-tune on `data["train"]`, select on `data["validation"]`; writes the model and tokenizer to `out`."""
+    """Fine-tune on `data["train"]`; writes the model and tokenizer to `out`.
+
+    Selects the state on `data["validation"]` and returns its metrics there; without such a split the last state is
+    kept and nothing returned.
+    """
     set_seed(recipe.seed)
     labels: list[str] = data["train"].features["label"].names
     model, tokenizer = load_base(recipe.base, labels, recipe.max_length)
@@ -78,6 +82,7 @@ def train(data: DatasetDict, recipe: Recipe, out: Path) -> dict[str, float]:
     )
     steps_per_epoch = -(-len(tokenised["train"]) // recipe.batch_size)
     every = max(1, steps_per_epoch // recipe.evaluations_per_epoch)
+    select = "validation" in tokenised
     trainer = Trainer(
         model=model,
         args=TrainingArguments(
@@ -90,13 +95,13 @@ def train(data: DatasetDict, recipe: Recipe, out: Path) -> dict[str, float]:
             weight_decay=recipe.weight_decay,
             lr_scheduler_type="linear",
             train_sampling_strategy="group_by_length",
-            eval_strategy="steps",
+            eval_strategy="steps" if select else "no",
             eval_steps=every,
-            save_strategy="steps",
+            save_strategy="steps" if select else "no",
             save_steps=every,
             save_total_limit=1,
             save_only_model=True,
-            load_best_model_at_end=True,
+            load_best_model_at_end=select,
             metric_for_best_model="macro_f1",
             logging_steps=max(1, every // 4),
             use_cpu=not torch.cuda.is_available(),
@@ -106,17 +111,17 @@ def train(data: DatasetDict, recipe: Recipe, out: Path) -> dict[str, float]:
             disable_tqdm=True,
         ),
         train_dataset=tokenised["train"],
-        eval_dataset=tokenised["validation"],
+        eval_dataset=tokenised["validation"] if select else None,
         data_collator=DataCollatorWithPadding(tokenizer),
         compute_loss_func=soft_cross_entropy,
         compute_metrics=validation_metrics,
-        callbacks=[EarlyStoppingCallback(early_stopping_patience=recipe.patience)],
+        callbacks=[EarlyStoppingCallback(early_stopping_patience=recipe.patience)] if select else [],
     )
     trainer.train()
-    metrics = trainer.evaluate()
+    metrics = trainer.evaluate() if select else {}
     trainer.model.save_pretrained(out)
     tokenizer.save_pretrained(out)
-    return {name: round(metrics[f"eval_{name}"], 4) for name in ("macro_f1", "accuracy", "log_loss")}
+    return {name: round(metrics[f"eval_{name}"], 4) for name in ("macro_f1", "accuracy", "log_loss") if metrics}
 
 
 def main(

@@ -1,0 +1,232 @@
+"""How good the recipe is on what it has not seen: other sources, other years, other people's tasks.
+
+    python -m benchmarks.generalisation          # what is not done yet; --list shows what there is
+    python -m benchmarks.generalisation date     # only the folds whose name starts so
+
+Every fold trains on some rows and labels others, once with our recipe (fine-tuning the public base encoder; a fixed
+number of epochs, nothing selected) and once with the strongest simple rival, a linear model on TF-IDF. What each said
+is kept under benchmarks/results/folds and not computed again while rows and settings stay the same; from these files
+come benchmarks/results/generalisation.json and its tables. Needs SINCERITY_DATA.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import re
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from datasets import DatasetDict
+
+from sincerity.labels import Label
+from training.command import run
+from training.config import RELEASED, Recipe
+from training.corpus import OWN_SOURCE, Row, public_rows, research_rows, training_rows
+from training.duplicates import duplicate_groups
+
+RESULTS = Path(__file__).parent / "results"
+FOLDS = RESULTS / "folds"
+WORK = Path("build/generalisation")
+
+LEAST_ROWS = 100
+OUR_SOURCES = (
+    "pan19_timelines", "twitter_archive_appclients", "facebook_news_pages", "smishing_5971", "janitr_x",
+    "political_social_media",
+)  # fmt: skip
+"""Sources that our recipe is retrained without: bots, apps, news pages, SMS, a recent platform, politics."""
+FAMILIES = (
+    ("pan19_timelines", "pan19_rest_sampled"),
+    ("twitter_archive_appclients", "twitter_personal_archives"),
+    ("smishing_5971", "sms_spam"),
+)
+"""Sources cut from the same collection: where one is left out, so is the other."""
+OLD, NEW = 2013, 2017
+"""Years up to which a row is old, from which it is new."""
+TASKS = {
+    "corporate_messaging": ("Information", "Action", "Dialogue"),
+    "sms_spam": ("ham", "spam"),
+    "youtube_spam": ("ham", "spam"),
+}
+SPLITS = 5
+OURS = replace(RELEASED, epochs=2)
+"""Half the released epochs: log-loss is best there, and what is compared are rows seen and not seen."""
+OURS_ON_TASKS = RELEASED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fold:
+    """Rows to train on and rows to label."""
+
+    name: str
+    train: list[Row]
+    test: list[Row]
+    labels: tuple[str, ...] = tuple(map(str, Label))
+    recipe: Recipe = OURS
+    ours: bool = True
+    """Whether our recipe is trained too, or the linear model only."""
+
+
+def folds() -> Iterator[Fold]:
+    """All there is to do, the cheapest first."""
+    for task, labels in TASKS.items():
+        yield from task_folds(task, labels)
+    rows = training_rows()
+    yield from date_folds(rows)
+    noncommercial = research_rows("noncommercial")
+    yield Fold(name="source/noncommercial", train=rows, test=noncommercial, ours=False)
+    yield from source_folds(rows)
+    yield from grouped_folds(rows)
+
+
+def task_folds(task: str, labels: tuple[str, ...]) -> Iterator[Fold]:
+    """Five folds stratified by label, near-duplicates on one side."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    rows = [row for row in public_rows(task) if row.label in labels and row.sure]
+    groups = duplicate_groups([row.text for row in rows])
+    splits = StratifiedGroupKFold(SPLITS, shuffle=True, random_state=0).split(rows, [r.label for r in rows], groups)
+    for number, (train, test) in enumerate(splits):
+        yield Fold(
+            name=f"task/{task}-{number}",
+            train=[rows[i] for i in train],
+            test=[rows[i] for i in test],
+            labels=labels,
+            recipe=OURS_ON_TASKS,
+        )
+
+
+def source_folds(rows: list[Row]) -> Iterator[Fold]:
+    """Every source of a hundred rows or more, left out together with those of its family."""
+    sources = sorted({row.source for row in rows} - {OWN_SOURCE}, key=lambda s: (s not in OUR_SOURCES, s))
+    for source in sources:
+        family = next((family for family in FAMILIES if source in family), (source,))
+        test = [row for row in rows if row.source == source]
+        if len(test) >= LEAST_ROWS:
+            train = [row for row in rows if row.source not in family]
+            yield Fold(name=f"source/{source}", train=train, test=test, ours=source in OUR_SOURCES)
+
+
+def grouped_folds(rows: list[Row]) -> Iterator[Fold]:
+    """Five folds by group, every source on both sides: what a left-out source is compared with."""
+    part = [int(hashlib.sha1(f"fold\n{row.group}".encode()).hexdigest()[:8], 16) % SPLITS for row in rows]
+    for number in range(SPLITS):
+        train = [row for row, n in zip(rows, part, strict=True) if n != number]
+        test = [row for row, n in zip(rows, part, strict=True) if n == number and row.source != OWN_SOURCE]
+        yield Fold(name=f"grouped/{number}", train=train, test=test, ours=False)
+
+
+def date_folds(rows: list[Row]) -> Iterator[Fold]:
+    """New rows after training on old ones, and on as many of both; accounts on one side."""
+    dated = [(row, year) for row in rows if (year := year_of(row.created_at))]
+    new = [row for row, year in dated if year >= NEW]
+    test = [row for row in new if int(hashlib.sha1(row.group.encode()).hexdigest()[:8], 16) % 2]
+    groups = {row.group for row in test}
+    old = [row for row, year in dated if year <= OLD and row.group not in groups]
+    other = [row for row, year in dated if year >= NEW and row.group not in groups]
+    draw = random.Random(0)
+    size = min(len(old), 2 * len(other))
+    mixed = draw.sample(old, size - size // 2) + draw.sample(other, size // 2)
+    yield Fold(name="date/old-to-new", train=draw.sample(old, size), test=test)
+    yield Fold(name="date/mixed-to-new", train=mixed, test=test)
+
+
+def year_of(created_at: str) -> int | None:
+    """The year of a date in any of the sources' forms.
+
+    >>> [year_of(text) for text in ("Wed Oct 10 20:19:24 +0000 2018", "10/26/15 22:40", "19-Nov-17", "?")]
+    [2018, 2015, 2017, None]
+    """
+    if found := re.search(r"\b(?:19|20)\d\d\b", created_at):
+        return int(found[0])
+    found = re.search(r"(?:/|-[A-Z][a-z]{2}-)(\d\d)\b", created_at)
+    return 2000 + int(found[1]) if found else None
+
+
+def fine_tuned(fold: Fold) -> list[str]:
+    """Labels by our recipe: the base encoder fine-tuned on the fold's rows."""
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    from sincerity.cleaning import clean
+    from training.export import torch_logits
+    from training.prepare import OWN_REPEATS, dataset_of
+    from training.train import train
+
+    own = [row for row in fold.train if row.source == OWN_SOURCE]
+    data = dataset_of(fold.train + own * (OWN_REPEATS - 1), list(fold.labels))
+    checkpoint = WORK / fold.name
+    train(DatasetDict(train=data), fold.recipe, checkpoint)
+    model = AutoModelForSequenceClassification.from_pretrained(checkpoint).eval()
+    tokenizer = AutoTokenizer.from_pretrained(checkpoint)
+    logits = torch_logits(model, tokenizer, [clean(row.text).text for row in fold.test])
+    shutil.rmtree(checkpoint)
+    return [fold.labels[i] for i in logits.argmax(1)]
+
+
+def linear(fold: Fold) -> list[str]:
+    """Labels by a linear model on TF-IDF."""
+    from benchmarks.rivals import TfidfLogisticRegression
+
+    model = TfidfLogisticRegression.train(fold.train, fold.labels)
+    return [fold.labels[i] for i in model.probabilities([row.text for row in fold.test]).argmax(1)]
+
+
+SYSTEMS: dict[str, Callable[[Fold], list[str]]] = {"linear": linear, "fine-tuned": fine_tuned}
+
+
+def work(fold: Fold, system: str) -> None:
+    """Compute one fold with one system unless its file is there already, made of the same rows and settings."""
+    path = FOLDS / f"{fold.name}.{system}.json"
+    about = {
+        "train": digest(row.id + row.label for row in fold.train),
+        "test": digest(row.id for row in fold.test),
+        "settings": asdict(fold.recipe) if system == "fine-tuned" else "TF-IDF",
+    }
+    if path.is_file() and json.loads(path.read_text("utf-8"))["about"] == about:
+        return
+    sizes = f"{len(fold.train)} rows to train on, {len(fold.test)} to label"
+    print(f"{fold.name}, {system}: {sizes}", file=sys.stderr, flush=True)
+    started = time.monotonic()
+    guess = SYSTEMS[system](fold)
+    result = {
+        "about": about,
+        "rows": [len(fold.train), len(fold.test)],
+        "seconds": round(time.monotonic() - started),
+        "labels": fold.labels,
+        "guess": "".join(str(fold.labels.index(label)) for label in guess),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+    part.replace(path)
+
+
+def digest(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def main(
+    only: Annotated[str, typer.Argument(help="Folds whose name starts so; all by default.")] = "",
+    system: Annotated[str, typer.Option(help="linear, fine-tuned, or both by default.")] = "",
+    list_: Annotated[bool, typer.Option("--list", help="Print the names of the folds and stop.")] = False,
+) -> None:
+    for fold in folds():
+        if not fold.name.startswith(only):
+            continue
+        if list_:
+            typer.echo(f"{fold.name}\t{len(fold.train)}\t{len(fold.test)}\t{'both' if fold.ours else 'linear'}")
+            continue
+        for name in SYSTEMS:
+            if system in ("", name) and (name == "linear" or fold.ours):
+                work(fold, name)
+
+
+if __name__ == "__main__":
+    run(main)
