@@ -44,12 +44,9 @@ pipeline of transformers.js (`dtype: "q8"`) or of transformers. The latter needs
 
 ## How good it is
 
-{scores}
+{quality}
 
-Certain: a score of at least {threshold}, which {coverage:.0%} of the validation split reach. Lenient accuracy also
-accepts a second label that an annotator named.{ceiling}
-
-{labels_table}
+Certain: a score of at least {threshold}, which {coverage:.0%} of the validation split reach.{ceiling}
 
 ## How it was made
 
@@ -73,8 +70,9 @@ repository says what the labels mean.""",
     "ceiling": """
 
 Labels are the work of annotators that are language models, reading one message at a time under the guidelines. Dev was
-labelled by two of them independently and adjudicated; such annotators agree on 94.2 % of 2 684 messages (Cohen's
-κ 0.907, as the data's README states), which is about as far as a model can be measured. 39 rows of dev are under
+labelled by two of them independently and adjudicated; such annotators agree on {agreement:.1%} of {rows} messages
+(Cohen's κ {kappa}, as the data's README states), which is about as far as a model can be measured
+(macro-F1 {macro_f1}). 39 rows of dev are under
 non-commercial terms (measured on, never trained on), and dev shares account groups of some sources with train.""",
     "texts": """
 The texts are public research data and texts of our own; the former are real people's words and are not published here.
@@ -104,8 +102,7 @@ def card(folder: Path) -> str:
         name=results["name"],
         path=results["name"] if own else folder,
         labels=_words([f"`{label}`" for label in config["sincerity"]["labels"]]),
-        scores=_scores(results["scores"]),
-        labels_table=_labels(results["scores"]),
+        quality=_quality(results),
         files=_table(
             ("file", "SHA-256"), [(name, f"`{digest}`") for name, digest in training["data"]["files"].items()]
         ),
@@ -115,7 +112,7 @@ def card(folder: Path) -> str:
         seconds=training["seconds"],
         machine=training["machine"],
         **{key: training["recipe"][key] for key in ("base", "epochs", "learning_rate")},
-        **{part: text if own else "" for part, text in OWN_SCHEME.items()},
+        **{part: text.format(**results["ceiling"]) if own else "" for part, text in OWN_SCHEME.items()},
         **results["export"],
     )
     return HEADER + body if own else body
@@ -127,7 +124,7 @@ def documents() -> dict[Path, str]:
     scores = json.loads((ROOT / "models" / DEFAULT_MODEL / "results.json").read_text("utf-8"))["scores"]
     quantisation = json.loads((ROOT / "benchmarks" / "results" / "quantisation.json").read_text("utf-8"))["rows"]
     attribution = json.loads((ROOT / "benchmarks" / "results" / "attribution.json").read_text("utf-8"))
-    texts[ROOT / "README.md"] = _filled(ROOT / "README.md", scores=_scores(scores))
+    texts[ROOT / "README.md"] = _filled(ROOT / "README.md", scores=_main_scores(scores))
     texts[ROOT / "training" / "README.md"] = _filled(
         ROOT / "training" / "README.md",
         quantisation=_table(tuple(quantisation[0]), [(*row.values(),) for row in quantisation]),
@@ -152,21 +149,110 @@ def _attribution(result: dict[str, Any]) -> str:
     return _table(head, rows) + f"\n\nCorrelation of sum and margin: {result['correlation_of_sum_and_margin']}."
 
 
+def report(found: dict[str, Any]) -> str:
+    """The text of a report on one model, `found` being what `training.score` measured."""
+    return f"# {found['name']}\n\n{_quality(found)}\n"
+
+
+def _quality(found: dict[str, Any]) -> str:
+    """All that was measured, as tables with the pictures that were drawn."""
+    scores = found["scores"]
+    parts = [_scores(scores), NOTES, _labels(scores)]
+    parts += [f"![Confusion, reliability, risk and coverage: {name}]({_picture(name)})" for name in scores]
+    for name, one in scores.items():
+        parts += [f"Parts of {name}:\n\n{_slices(one['slices'])}"] if one["slices"] else []
+    if "behaviour" in found:
+        parts += [_behaviour(found["behaviour"])]
+    return "\n\n".join(parts)
+
+
+def _picture(name: str) -> str:
+    return f"{Path(name).stem.replace(' ', '-')}.png"
+
+
 def _scores(scores: dict[str, Any]) -> str:
     rows = [
         (
             name,
             s["rows"],
-            s["macro_f1"],
-            s["accuracy"],
+            _with_interval(s, "macro_f1"),
+            _with_interval(s, "accuracy"),
             s["lenient_accuracy"],
-            s["log_loss"],
-            s["certain"]["share"],
+            _with_interval(s, "log_loss"),
+            s["brier"],
+            f"{_with_interval(s, 'ece')}; {_range(s['calibrated_ece'])}",
+            s["area_under_risk_coverage"],
+            s["accuracy_at_80_percent_coverage"],
+            f"{s['certain']['share']:.1%}",
             s["certain"]["accuracy"],
         )
         for name, s in scores.items()
     ]
-    head = ("texts", "rows", "macro-F1", "accuracy", "lenient", "log-loss", "certain", "accuracy where certain")
+    head = (
+        "texts", "rows", "macro-F1", "accuracy", "lenient", "log-loss", "Brier", "calibration error; if perfect",
+        "area under risk-coverage", "accuracy at 80 %", "certain", "accuracy where certain",
+    )  # fmt: skip
+    return _table(head, rows)
+
+
+def _main_scores(scores: dict[str, Any]) -> str:
+    """The columns that say most."""
+    rows = [
+        (
+            name,
+            s["rows"],
+            _with_interval(s, "macro_f1"),
+            _with_interval(s, "accuracy"),
+            s["lenient_accuracy"],
+            f"{s['certain']['share']:.1%}",
+            s["certain"]["accuracy"],
+        )
+        for name, s in scores.items()
+    ]
+    return _table(("texts", "rows", "macro-F1", "accuracy", "lenient", "certain", "accuracy where certain"), rows)
+
+
+NOTES = """\
+In brackets: 95 % intervals (bootstrap over rows). Lenient accuracy also accepts a second label that an annotator named.
+Calibration error stands beside the interval that a perfectly calibrated model would show on as many texts."""
+
+
+def _with_interval(scores: dict[str, Any], name: str) -> str:
+    return f"{scores[name]:.3f} ({_range(scores['intervals'][name])})"
+
+
+def _range(interval: list[float]) -> str:
+    return f"{interval[0]:.3f} to {interval[1]:.3f}"
+
+
+def _slices(found: dict[str, Any]) -> str:
+    rows = [
+        (
+            way,
+            one["slice"].strip(),
+            one["rows"],
+            f"{one['accuracy']:.3f} ({_range(one['interval'])})",
+            one["lenient_accuracy"],
+        )
+        for way, parts in found.items()
+        for one in parts
+    ]
+    return _table(("by", "part", "rows", "accuracy", "lenient"), rows)
+
+
+def _behaviour(kinds: dict[str, Any]) -> str:
+    rows = [
+        (
+            kind,
+            one["cases"],
+            one["cases"] - one["failed"],
+            ", ".join(
+                f"{name} ({s['failed']} of {s['cases']})" for name, s in one["situations"].items() if s["failed"]
+            ),
+        )
+        for kind, one in kinds.items()
+    ]
+    head = ("behaviour suite (`data/behaviour`)", "cases", "passed", "known to fail")
     return _table(head, rows)
 
 

@@ -54,7 +54,7 @@ def torch_model(folder: Path) -> PreTrainedModel:
             "are missing or of another shape). Expected: the graph of a BertForSequenceClassification with the sizes "
             "in config.json. Export the model again."
         )
-    model.load_state_dict({name: torch.from_numpy(found[name]) for name in wanted}, strict=True)
+    model.load_state_dict({name: torch.tensor(found[name]) for name in wanted}, strict=True)
     return model.eval()
 
 

@@ -1,82 +1,139 @@
-"""Step 4: measure a model folder through the public `Classifier`, and write its card.
+"""Step 4: measure a model folder through the public `Classifier`; write its figures, pictures and card.
 
-python -m training.score models/sincerity-minilm-l6
-python -m training.score build/mine/mine --test my_test.csv --text-column text --label-column label
+    python -m training.score models/sincerity-minilm-l6
+    python -m training.score build/mine/mine --test my_test.csv --text-column text --label-column label
+    python -m training.score models/sincerity-minilm-l6 --test my_test.csv --out build/report
+
+Without `--test` these are the research data's dev messages, our own test texts and the behaviour suites. They are
+written into the model's folder, or as report.json, report.md and pictures into `--out`.
 """
 
 from __future__ import annotations
 
 import json
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
-from sklearn.metrics import f1_score, log_loss, precision_recall_fscore_support
 
-from sincerity import Classifier
-from training.card import card
+from sincerity import Classifier, Prediction
+from training.behaviour import summary
+from training.card import card, report
 from training.command import run
 from training.corpus import CorpusError, Row, file_rows, own_rows, research_rows
+from training.pictures import draw_quality
+from training.quality import NO_SECOND, Quality, interval
+
+CEILING = {"agreement": 0.942, "kappa": 0.907, "macro_f1": 0.94, "rows": 2684}
+"""Two independent annotators against each other, as the README of the research data states."""
+LEAST_ROWS = 20
+"""A slice with fewer rows is added to the others."""
+LENGTHS = (40, 80, 140, 280)
+"""Characters that part the slices by length."""
+DRAWS = 1000
 
 
-def score(classifier: Classifier, rows: list[Row]) -> dict[str, Any]:
-    """Quality of a classifier on labelled rows, as plain rounded numbers.
+def score(classifier: Classifier, rows: Sequence[Row]) -> dict[str, Any]:
+    """Quality of a classifier on labelled rows, as plain rounded numbers (`training.quality` says which).
 
-    `lenient_accuracy` also accepts the second label that an annotator named; `certain` tells what share of the rows
-    the model's threshold lets through, and the accuracy on those.
+    `certain` tells what share of the rows the model's threshold lets through, and the accuracy on those; `slices` has
+    accuracies by source, length, terms and way of drawing.
     """
     labels = list(map(str, classifier.labels))
     if unknown := {row.label for row in rows} - set(labels):
         raise CorpusError(f"The model does not know {sorted(unknown)}. Expected: {', '.join(labels)}.")
     predictions = classifier.classify(row.text for row in rows)
-    truth = [row.label for row in rows]
-    guess = [str(prediction.label) for prediction in predictions]
-    right = np.array(truth) == np.array(guess)
+    found = Quality().compute(
+        predictions=[[prediction.scores[label] for label in labels] for prediction in predictions],
+        references=[labels.index(row.label) for row in rows],
+        seconds=[labels.index(row.second) if row.second in labels else NO_SECOND for row in rows],
+    )
+    right = np.array([prediction.label == row.label for prediction, row in zip(predictions, rows, strict=True)])
     certain = np.array([prediction.certain for prediction in predictions])
-    precision, recall, f1, support = precision_recall_fscore_support(truth, guess, labels=labels, zero_division=0.0)
-    by_name = sorted(labels)
-    probabilities = np.array([[prediction.scores[label] for label in by_name] for prediction in predictions])
-    return {
-        "rows": len(rows),
-        "accuracy": round(float(right.mean()), 4),
-        "macro_f1": round(float(f1_score(truth, guess, labels=labels, average="macro", zero_division=0.0)), 4),
-        "lenient_accuracy": round(
-            float(np.mean([g in (row.label, row.second) for g, row in zip(guess, rows, strict=True)])), 4
-        ),
-        "log_loss": round(float(log_loss(truth, probabilities, labels=by_name)), 4),
+    return found | {
+        "labels": dict(zip(labels, found["labels"], strict=True)),
         "certain": {
             "share": round(float(certain.mean()), 4),
             "accuracy": round(float(right[certain].mean()), 4) if certain.any() else None,
         },
-        "labels": {
-            label: {
-                "precision": round(float(p), 4),
-                "recall": round(float(r), 4),
-                "f1": round(float(f), 4),
-                "rows": int(n),
-            }
-            for label, p, r, f, n in zip(labels, precision, recall, f1, support, strict=True)
-        },
+        "slices": slices(rows, predictions),
     }
+
+
+def slices(rows: Sequence[Row], predictions: Sequence[Prediction]) -> dict[str, list[dict[str, Any]]]:
+    """Accuracy, also with second labels accepted, of the parts of a file; parts that are all of it are left out."""
+    ways: dict[str, Callable[[Row], str]] = {
+        "source": lambda row: row.source,
+        "length": lambda row: _length(row.text),
+        "terms": lambda row: row.terms,
+        "drawn": lambda row: row.drawn,
+    }
+    found = {}
+    for way, of in ways.items():
+        parts: dict[str, list[tuple[Row, Prediction]]] = defaultdict(list)
+        for row, prediction in zip(rows, predictions, strict=True):
+            parts[of(row)].append((row, prediction))
+        small = [name for name, part in parts.items() if len(part) < LEAST_ROWS]
+        if len(small) > 1:
+            parts[f"{len(small)} others"] = [pair for name in small for pair in parts.pop(name)]
+        if len(parts) > 1:
+            found[way] = [{"slice": name, **_accuracies(part)} for name, part in sorted(parts.items())]
+    return found
+
+
+def _accuracies(part: Sequence[tuple[Row, Prediction]]) -> dict[str, Any]:
+    right = np.array([row.label == prediction.label for row, prediction in part])
+    lenient = np.array([prediction.label in (row.label, row.second) for row, prediction in part])
+    draws = np.random.default_rng(0).binomial(len(part), right.mean(), DRAWS) / len(part)
+    return {
+        "rows": len(part),
+        "accuracy": round(float(right.mean()), 4),
+        "interval": interval(draws),
+        "lenient_accuracy": round(float(lenient.mean()), 4),
+    }
+
+
+def _length(text: str) -> str:
+    """The range of characters that a text falls in, in a form that sorts.
+
+    >>> _length("hello"), _length("x" * 1000)
+    ('   1 to 40', ' 281 or more')
+    """
+    for low, high in zip((0, *LENGTHS), LENGTHS, strict=False):
+        if len(text) <= high:
+            return f"{low + 1:4} to {high}"
+    return f"{LENGTHS[-1] + 1:4} or more"
 
 
 def main(
     folder: Annotated[Path, typer.Argument(help="A model folder that training.export wrote.")],
-    test: Annotated[Path | None, typer.Option(help="A labelled CSV of your own, instead of the research data.")] = None,
+    test: Annotated[Path | None, typer.Option(help="A labelled file of your own: CSV or JSON lines.")] = None,
     text_column: str = "text",
     label_column: str = "label",
+    out: Annotated[Path | None, typer.Option(help="Folder for a report, instead of the model's own folder.")] = None,
 ) -> None:
     classifier = Classifier(folder)
+    found: dict[str, Any] = {"name": classifier.name}
     if test:
-        files = {test.name: file_rows(test, text_column, label_column)}
+        found["scores"] = {test.name: score(classifier, file_rows(test, text_column, label_column))}
     else:
         files = {"dev": research_rows("dev"), "own test texts": own_rows("test")}
+        found["scores"] = {name: score(classifier, rows) for name, rows in files.items()}
+        found |= {"ceiling": CEILING, "behaviour": summary(classifier)}
+    for name, scores in found["scores"].items():
+        draw_quality(scores, (out or folder) / f"{Path(name).stem.replace(' ', '-')}.png")
+    if out:
+        (out / "report.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+        (out / "report.md").write_text(report(found), "utf-8")
+        typer.echo(f"{out}/report.md", err=True)
+        return
     results = json.loads((folder / "results.json").read_text("utf-8"))
-    results["scores"] |= {name: score(classifier, rows) for name, rows in files.items()}
-    (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+    found["scores"] = results["scores"] | found["scores"]
+    (folder / "results.json").write_text(json.dumps(results | found, indent=1) + "\n", "utf-8")
     (folder / "README.md").write_text(card(folder), "utf-8")
-    typer.echo(json.dumps(results["scores"], indent=1))
 
 
 if __name__ == "__main__":

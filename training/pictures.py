@@ -1,0 +1,83 @@
+"""Pictures of how good a model is, drawn from its figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+INK, FAINT, BLUE = "#222222", "#bbbbbb", "#1f6fb4"
+STYLE = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": INK,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+}
+
+
+def draw_quality(scores: dict[str, Any], path: Path) -> None:
+    """Confusion, reliability and risk against coverage, side by side, from what `training.score.score` returns."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(12, 4), layout="constrained")
+        confusion, reliability, risk = figure.subplots(1, 3)
+        _confusion(confusion, scores)
+        _reliability(reliability, scores)
+        _risk_coverage(risk, scores)
+        save(figure, path)
+
+
+def save(figure: Figure, path: Path) -> None:
+    """As PNG, the same bytes for the same figures."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110, metadata={"Software": None})
+
+
+def _confusion(axes: Axes, scores: dict[str, Any]) -> None:
+    counts, labels = np.array(scores["confusion"]), list(scores["labels"])
+    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), share in np.ndenumerate(shares):
+        text = f"{counts[row, column]}\n{share:.0%}"
+        axes.text(column, row, text, ha="center", va="center", color="white" if share > 0.5 else INK)
+    axes.set_xticks(range(len(labels)), labels)
+    axes.set_yticks(range(len(labels)), labels, rotation=90, va="center")
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set(xlabel="given label", ylabel="right label", title=f"Confusion, {scores['rows']} texts")
+
+
+def _reliability(axes: Axes, scores: dict[str, Any]) -> None:
+    bins = scores["reliability"]
+    axes.plot([0, 1], [0, 1], color=FAINT, linestyle="--", label="perfectly calibrated")
+    axes.plot([b["confidence"] for b in bins], [b["accuracy"] for b in bins], "o-", color=BLUE, label="model")
+    least = min(*(b["confidence"] for b in bins), *(b["accuracy"] for b in bins))
+    axes.set(xlim=(max(0, least - 0.05), 1.01), ylim=(max(0, least - 0.05), 1.01))
+    axes.set(xlabel="score", ylabel="share that is right", title="Reliability")
+    low, high = scores["calibrated_ece"]
+    text = f"calibration error {scores['ece']:.3f}\nperfect model of this size {low:.3f} to {high:.3f}"
+    axes.text(0.98, 0.04, text, ha="right", va="bottom", transform=axes.transAxes)
+    axes.legend(frameon=False, loc="upper left")
+
+
+def _risk_coverage(axes: Axes, scores: dict[str, Any]) -> None:
+    curve, certain = scores["risk_coverage"], scores["certain"]
+    axes.plot([100 * p["coverage"] for p in curve], [100 * p["risk"] for p in curve], "o-", color=BLUE, markersize=3)
+    if certain["accuracy"] is not None:
+        place = (100 * certain["share"], 100 * (1 - certain["accuracy"]))
+        axes.plot(*place, "o", color=INK)
+        axes.annotate(
+            f"certain: {certain['share']:.0%} of texts, {certain['accuracy']:.1%} right",
+            place,
+            xytext=(-8, 12),
+            textcoords="offset points",
+            ha="right",
+        )
+    axes.set(xlim=(0, 101), ylim=(0, None))
+    axes.set(xlabel="% of texts labelled, most certain first", ylabel="% wrong", title="Risk and coverage")
