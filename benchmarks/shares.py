@@ -2,8 +2,8 @@
 
     python -m benchmarks.shares models/sincerity-minilm-l6
 
-Draws streams from the dev messages in which one label holds 10 to 90 % and the others the rest in equal parts, and takes
-every source under non-commercial terms, none of which was trained on, as a stream of its own. Writes
+Draws streams from the dev messages in which one label holds 10 to 90 % and the others the rest in equal parts, and
+takes every source under non-commercial terms, none of which was trained on, as a stream of its own. Writes
 benchmarks/results/shares.json. Needs SINCERITY_DATA.
 """
 

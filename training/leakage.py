@@ -44,7 +44,7 @@ def leaks(one: Sequence[Row], other: Sequence[Row]) -> list[Leak]:
     ]
 
 
-def splits() -> Iterator[tuple[str, Sequence[Row], Sequence[Row], bool]]:
+def splits() -> Iterator[tuple[str, list[Row], list[Row], bool]]:
     """Every two sets of ours of which one is measured on after training on the other; whether groups are apart too."""
     rows, suites = training_rows(), behaviour_rows()
     train, validation = split_rows(rows)

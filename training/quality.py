@@ -62,15 +62,13 @@ class Quality(evaluate.Metric):
                 "Expected: probabilities (texts, labels)."
             )
         other = np.full(len(truth), NO_SECOND) if seconds is None else np.asarray(seconds)
-        rng = np.random.default_rng(seed)
-        samples = [rng.integers(0, len(truth), len(truth)) for _ in range(resamples)]
-        drawn = [figures(scores[i], truth[i], other[i]) for i in samples]
+        drawn = [figures(scores[i], truth[i], other[i]) for i in _resampled(len(truth), resamples, seed)]
         value = figures(scores, truth, other)
         return {
             "rows": len(truth),
             **{name: _rounded(found) for name, found in value.items()},
             "intervals": {name: interval([one[name] for one in drawn]) for name in value},
-            "calibrated_ece": calibrated_ece(scores, rng, resamples),
+            "calibrated_ece": calibrated_ece(scores, np.random.default_rng(seed), resamples),
             **_by_label(scores, truth),
             "reliability": reliability(scores, truth),
             "risk_coverage": risk_coverage(scores, truth),
@@ -99,6 +97,44 @@ def macro_f1(truth: NDArray[np.int64], guess: NDArray[np.int64], labels: int) ->
     """Mean F1 of the labels that occur in truth or guess."""
     _, _, f1, present = _per_label(truth, guess, labels)
     return float(f1[present].mean())
+
+
+def label_quality(
+    truth: NDArray[np.int64], guess: NDArray[np.int64], labels: int, resamples: int = 1000, seed: int = 0
+) -> dict[str, Any]:
+    """Accuracy and macro-F1 with their intervals, where there are labels and no probabilities."""
+    drawn = _resampled(len(truth), resamples, seed)
+    return {
+        "rows": len(truth),
+        "accuracy": _rounded((truth == guess).mean()),
+        "macro_f1": _rounded(macro_f1(truth, guess, labels)),
+        "intervals": {
+            "accuracy": interval([(truth[i] == guess[i]).mean() for i in drawn]),
+            "macro_f1": interval([macro_f1(truth[i], guess[i], labels) for i in drawn]),
+        },
+    }
+
+
+def gain(
+    truth: NDArray[np.int64],
+    guess: NDArray[np.int64],
+    other: NDArray[np.int64],
+    labels: int,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Macro-F1 of `guess` less that of `other`, resampled in pairs."""
+
+    def difference(i: NDArray[np.int64] | slice) -> float:
+        return macro_f1(truth[i], guess[i], labels) - macro_f1(truth[i], other[i], labels)
+
+    drawn = _resampled(len(truth), resamples, seed)
+    return {"macro_f1": _rounded(difference(slice(None))), "interval": interval([difference(i) for i in drawn])}
+
+
+def _resampled(rows: int, resamples: int, seed: int) -> list[NDArray[np.int64]]:
+    rng = np.random.default_rng(seed)
+    return [rng.integers(0, rows, rows) for _ in range(resamples)]
 
 
 def expected_calibration_error(top: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
