@@ -3,12 +3,14 @@
 # make test-all   add the train and bench extras and run every test
 # make check      ruff and mypy
 # make model      the whole way from texts to the released model (needs SINCERITY_DATA)
+# make bench      rivals side by side, dev, shares; half an hour (needs SINCERITY_DATA)
+# make bench-generalisation    sources left out, years, published tasks; hours, may be stopped and resumed
 
 PYTHON ?= python3
 BIN := .venv/bin
 TORCH := torch==2.13.0
 
-.PHONY: demo test test-all check model clean
+.PHONY: demo test test-all check model bench bench-generalisation clean
 
 demo: .venv/demo
 	@mkdir -p build
@@ -35,7 +37,18 @@ model: .venv/all
 	$(BIN)/python -m training.score models/sincerity-minilm-l6
 	$(BIN)/python -m benchmarks.quantisation
 	$(BIN)/python -m benchmarks.attribution
-	$(BIN)/python -m training.card
+	$(BIN)/python -m benchmarks.shares models/sincerity-minilm-l6
+	$(BIN)/python -m benchmarks.documents
+
+bench: .venv/all
+	$(BIN)/python -m benchmarks.comparison
+	$(BIN)/python -m training.score models/sincerity-minilm-l6
+	$(BIN)/python -m benchmarks.shares models/sincerity-minilm-l6
+	$(BIN)/python -m benchmarks.documents
+
+bench-generalisation: .venv/all
+	$(BIN)/python -m benchmarks.generalisation
+	$(BIN)/python -m benchmarks.documents
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -13,8 +13,9 @@ ROOT = Path(__file__).parents[1]
 EXAMPLES = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
 
 
-@pytest.mark.parametrize(("code", "output"), EXAMPLES, ids=["first", "classifier"])
-def test_the_readmes_code_prints_what_it_says(code: str, output: str) -> None:
+@pytest.mark.parametrize(("code", "output"), EXAMPLES, ids=["first", "classifier", "shares"])
+def test_the_readmes_code_prints_what_it_says(code: str, output: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         exec(compile(code, "README.md", "exec"), {})
@@ -29,10 +30,10 @@ def test_the_readme_opens_with_code() -> None:
 
 
 def test_every_figure_comes_from_a_result_file() -> None:
-    from training.card import documents
+    from benchmarks.documents import documents
 
     for path, text in documents().items():
-        assert path.read_text("utf-8") == text, f"{path} is out of date: python -m training.card"
+        assert path.read_text("utf-8") == text, f"{path} is out of date: python -m benchmarks.documents"
 
 
 def test_every_linked_file_is_there() -> None:

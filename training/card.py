@@ -1,19 +1,10 @@
-"""Documents with figures in them, written from result files and nothing else.
-
-    python -m training.card
-
-writes the card of every model under models/ and the tables of README.md and training/README.md.
-"""
+"""A model's card and reports, from its result files and nothing else."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 from typing import Any
-
-from sincerity.folders import DEFAULT_MODEL
-
-ROOT = Path(__file__).parents[1]
 
 HEADER = """\
 ---
@@ -103,9 +94,7 @@ def card(folder: Path) -> str:
         path=results["name"] if own else folder,
         labels=_words([f"`{label}`" for label in config["sincerity"]["labels"]]),
         quality=_quality(results),
-        files=_table(
-            ("file", "SHA-256"), [(name, f"`{digest}`") for name, digest in training["data"]["files"].items()]
-        ),
+        files=table(("file", "SHA-256"), [(name, f"`{digest}`") for name, digest in training["data"]["files"].items()]),
         train_rows=training["data"]["train"],
         validation_rows=training["data"]["validation"],
         validation_f1=training["validation"]["macro_f1"],
@@ -116,37 +105,6 @@ def card(folder: Path) -> str:
         **results["export"],
     )
     return HEADER + body if own else body
-
-
-def documents() -> dict[Path, str]:
-    """Every document that holds figures, as it should be."""
-    texts = {config.parent / "README.md": card(config.parent) for config in ROOT.glob("models/*/config.json")}
-    scores = json.loads((ROOT / "models" / DEFAULT_MODEL / "results.json").read_text("utf-8"))["scores"]
-    quantisation = json.loads((ROOT / "benchmarks" / "results" / "quantisation.json").read_text("utf-8"))["rows"]
-    attribution = json.loads((ROOT / "benchmarks" / "results" / "attribution.json").read_text("utf-8"))
-    texts[ROOT / "README.md"] = _filled(ROOT / "README.md", scores=_main_scores(scores))
-    texts[ROOT / "training" / "README.md"] = _filled(
-        ROOT / "training" / "README.md",
-        quantisation=_table(tuple(quantisation[0]), [(*row.values(),) for row in quantisation]),
-        attribution=_attribution(attribution),
-    )
-    return texts
-
-
-def _filled(path: Path, **tables: str) -> str:
-    """A document with the part between each table's marks `name` and `/name` replaced."""
-    text = path.read_text("utf-8")
-    for name, table in tables.items():
-        start, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
-        before, _, rest = text.partition(start)
-        text = before + start + table + "\n" + end + rest.partition(end)[2]
-    return text
-
-
-def _attribution(result: dict[str, Any]) -> str:
-    rows = [(name, *row.values()) for name, row in result.items() if isinstance(row, dict)]
-    head = ("label", "texts", "fall of its probability", "the same at random", "texts where it beats random")
-    return _table(head, rows) + f"\n\nCorrelation of sum and margin: {result['correlation_of_sum_and_margin']}."
 
 
 def report(found: dict[str, Any]) -> str:
@@ -175,12 +133,12 @@ def _scores(scores: dict[str, Any]) -> str:
         (
             name,
             s["rows"],
-            _with_interval(s, "macro_f1"),
-            _with_interval(s, "accuracy"),
+            with_interval(s, "macro_f1"),
+            with_interval(s, "accuracy"),
             s["lenient_accuracy"],
-            _with_interval(s, "log_loss"),
+            with_interval(s, "log_loss"),
             s["brier"],
-            f"{_with_interval(s, 'ece')}; {_range(s['calibrated_ece'])}",
+            f"{with_interval(s, 'ece')}; {shown(s['calibrated_ece'])}",
             s["area_under_risk_coverage"],
             s["accuracy_at_80_percent_coverage"],
             f"{s['certain']['share']:.1%}",
@@ -192,24 +150,24 @@ def _scores(scores: dict[str, Any]) -> str:
         "texts", "rows", "macro-F1", "accuracy", "lenient", "log-loss", "Brier", "calibration error; if perfect",
         "area under risk-coverage", "accuracy at 80 %", "certain", "accuracy where certain",
     )  # fmt: skip
-    return _table(head, rows)
+    return table(head, rows)
 
 
-def _main_scores(scores: dict[str, Any]) -> str:
+def main_scores(scores: dict[str, Any]) -> str:
     """The columns that say most."""
     rows = [
         (
             name,
             s["rows"],
-            _with_interval(s, "macro_f1"),
-            _with_interval(s, "accuracy"),
+            with_interval(s, "macro_f1"),
+            with_interval(s, "accuracy"),
             s["lenient_accuracy"],
             f"{s['certain']['share']:.1%}",
             s["certain"]["accuracy"],
         )
         for name, s in scores.items()
     ]
-    return _table(("texts", "rows", "macro-F1", "accuracy", "lenient", "certain", "accuracy where certain"), rows)
+    return table(("texts", "rows", "macro-F1", "accuracy", "lenient", "certain", "accuracy where certain"), rows)
 
 
 NOTES = """\
@@ -217,11 +175,11 @@ In brackets: 95 % intervals (bootstrap over rows). Lenient accuracy also accepts
 Calibration error stands beside the interval that a perfectly calibrated model would show on as many texts."""
 
 
-def _with_interval(scores: dict[str, Any], name: str) -> str:
-    return f"{scores[name]:.3f} ({_range(scores['intervals'][name])})"
+def with_interval(scores: dict[str, Any], name: str) -> str:
+    return f"{scores[name]:.3f} ({shown(scores['intervals'][name])})"
 
 
-def _range(interval: list[float]) -> str:
+def shown(interval: list[float]) -> str:
     return f"{interval[0]:.3f} to {interval[1]:.3f}"
 
 
@@ -231,13 +189,13 @@ def _slices(found: dict[str, Any]) -> str:
             way,
             one["slice"].strip(),
             one["rows"],
-            f"{one['accuracy']:.3f} ({_range(one['interval'])})",
+            f"{one['accuracy']:.3f} ({shown(one['interval'])})",
             one["lenient_accuracy"],
         )
         for way, parts in found.items()
         for one in parts
     ]
-    return _table(("by", "part", "rows", "accuracy", "lenient"), rows)
+    return table(("by", "part", "rows", "accuracy", "lenient"), rows)
 
 
 def _behaviour(kinds: dict[str, Any]) -> str:
@@ -253,7 +211,7 @@ def _behaviour(kinds: dict[str, Any]) -> str:
         for kind, one in kinds.items()
     ]
     head = ("behaviour suite (`data/behaviour`)", "cases", "passed", "known to fail")
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _labels(scores: dict[str, Any]) -> str:
@@ -262,22 +220,13 @@ def _labels(scores: dict[str, Any]) -> str:
         for name, one in scores.items()
         for label, s in one["labels"].items()
     ]
-    return _table(("texts", "label", "precision", "recall", "F1", "rows"), rows)
+    return table(("texts", "label", "precision", "recall", "F1", "rows"), rows)
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
+def table(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
     body = [[f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows]
     return "\n".join("| " + " | ".join(row) + " |" for row in (head, ("---",) * len(head), *body))
 
 
 def _words(items: list[str]) -> str:
     return ", ".join(items[:-1]) + " or " + items[-1]
-
-
-def main() -> None:
-    for path, text in documents().items():
-        path.write_text(text, "utf-8")
-
-
-if __name__ == "__main__":
-    main()

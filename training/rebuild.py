@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import onnx
@@ -79,9 +79,9 @@ def weights(graph: onnx.GraphProto) -> dict[str, Array]:
     return stored
 
 
-def _multiplied_out(stored: dict[str, NDArray[np.generic]]) -> dict[str, Array]:
-    """Tensors with 8-bit ones times their scales, under the name they had before `training.quantise`."""
-    floats = {name: array for name, array in stored.items() if array.dtype == np.float32}
+def _multiplied_out(stored: dict[str, NDArray[Any]]) -> dict[str, Array]:
+    """The float tensors, and under the names they had before `training.quantise` the 8-bit ones times their scales."""
+    floats: dict[str, Array] = {name: array for name, array in stored.items() if array.dtype == np.float32}
     eight_bit = [name.removesuffix("_i8") for name in stored if name.endswith("_i8")]
     return floats | {name: stored[f"{name}_i8"] * floats[f"{name}_scale"] for name in eight_bit}
 
