@@ -142,15 +142,20 @@ def _sources(sources: list[dict[str, Any]]) -> str:
             one["left_out"]["linear"]["rows"],
             one["seen"]["linear"]["accuracy"],
             with_interval(one["left_out"]["linear"], "accuracy"),
-            one["left_out"]["linear"]["accuracy"] - one["seen"]["linear"]["accuracy"],
+            f"{_loss(one):+.3f}",
         )
         for one in seen
     ]
-    losses = [row[-1] for row in linear]
+    losses = [_loss(one) for one in seen]
     mean = f"Mean over these {len(losses)} sources: {sum(losses) / max(1, len(losses)):+.3f}."
     return "\n\n".join(
         (table(head, ours), table(("source", "texts", "accuracy, TF-IDF, seen", "left out", "change"), linear), mean)
     )
+
+
+def _loss(source: dict[str, Any]) -> float:
+    """Accuracy of the linear model on a source left out, less that on the same source seen."""
+    return float(source["left_out"]["linear"]["accuracy"] - source["seen"]["linear"]["accuracy"])
 
 
 def _gain(gain: dict[str, Any]) -> str:

@@ -26,7 +26,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from benchmarks.folds import TASKS, Fold, folds
+from benchmarks.folds import LEAST_ROWS, TASKS, Fold, folds
 from sincerity import Classifier
 from sincerity.labels import Label
 from training.command import run
@@ -177,6 +177,8 @@ def sources(answers: dict[str, Answers], classifier: Classifier) -> list[dict[st
         rows[row.source].append((row, one))
     found = []
     for source, left_out in rows.items():
+        if len(left_out) < LEAST_ROWS:
+            continue
         if left_out[0][0].terms == "noncommercial":
             predictions = classifier.classify(row.text for row, _ in left_out)
             left_out = [

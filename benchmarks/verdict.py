@@ -21,13 +21,14 @@ def columns(result: dict[str, Any], threads: int = 2) -> list[dict[str, str]]:
             {
                 "system": name,
                 "macro-F1": f"{own['macro_f1']:.3f} ({least:.3f} to {most:.3f})",
+                "less ours, paired": "" if name == result["ours"] else _range(one["macro_f1_minus_ours_interval"]),
                 "accuracy": f"{own['accuracy']:.3f}",
                 "log-loss": f"{own['log_loss']:.3f}",
                 "texts/s in batch": _short(measured["batch"]["median"]),
                 "texts/s one by one": _short(measured["single"]["median"]),
                 "first label after, s": _short(measured["cold_start"]["median"]),
                 "memory, MB": _short(measured["megabytes"]["median"]),
-                "on disk, MB": _short(one["megabytes_on_disk"]),
+                "on disk, MB": _megabytes(one["megabytes_on_disk"]),
                 "training, s": _short(one["training_seconds"]),
             }
         )
@@ -46,19 +47,23 @@ def wins(result: dict[str, Any]) -> list[str]:
 
 def _better_quality(one: dict[str, Any], ours: dict[str, Any]) -> Iterable[str]:
     rival, own = one["quality"], ours["quality"]
-    if rival["macro_f1"] > own["macro_f1"]:
-        least, most = one["macro_f1_minus_ours_interval"]
+    if _beats(rival["macro_f1"], own["macro_f1"]):
         yield (
             f"has a higher macro-F1 on dev, {rival['macro_f1']:.3f} against {own['macro_f1']:.3f} "
-            f"(difference, 95 % interval: {least:+.3f} to {most:+.3f})"
+            f"(difference, 95 % interval: {_range(one['macro_f1_minus_ours_interval'])})"
         )
-    if rival["accuracy"] > own["accuracy"]:
+    if _beats(rival["accuracy"], own["accuracy"]):
         yield f"has a higher accuracy on dev, {rival['accuracy']:.3f} against {own['accuracy']:.3f}"
-    if rival["log_loss"] < own["log_loss"]:
+    if _beats(own["log_loss"], rival["log_loss"]):
         yield f"has a lower log-loss on dev, {rival['log_loss']:.3f} against {own['log_loss']:.3f}"
     for label, value in rival["f1"].items():
-        if value > own["f1"][label]:
+        if _beats(value, own["f1"][label]):
             yield f"has a higher F1 of {label} on dev, {value:.3f} against {own['f1'][label]:.3f}"
+
+
+def _beats(one: float, other: float) -> bool:
+    """Whether a figure is higher in the digits that are shown."""
+    return round(one, 3) > round(other, 3)
 
 
 def _cheaper(one: dict[str, Any], ours: dict[str, Any]) -> Iterable[str]:
@@ -83,7 +88,15 @@ def _cheaper(one: dict[str, Any], ours: dict[str, Any]) -> Iterable[str]:
             break
     if one["megabytes_on_disk"] < ours["megabytes_on_disk"]:
         rival, own = one["megabytes_on_disk"], ours["megabytes_on_disk"]
-        yield f"takes {_short(rival)} MB on disk, ours {_short(own)} MB"
+        yield f"takes {_megabytes(rival)} MB on disk, ours {_megabytes(own)} MB"
+
+
+def _range(interval: list[float]) -> str:
+    return f"{interval[0]:+.3f} to {interval[1]:+.3f}"
+
+
+def _megabytes(value: float) -> str:
+    return _short(value) if value >= 0.01 else "under 0.01"
 
 
 def _short(value: float) -> str:

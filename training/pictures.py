@@ -51,13 +51,15 @@ def draw_frontier(points: Sequence[Point], ours: str, path: Path) -> None:
         best = [p for p in points if not any(q.speed > p.speed and q.quality > p.quality for q in points)]
         best.sort(key=lambda point: point.speed)
         axes.plot([p.speed for p in best], [p.quality for p in best], color=FAINT, zorder=1)
-        for point in points:
+        for number, point in enumerate(sorted(points, key=lambda point: point.speed), 1):
             colour = BLUE if point.name == ours else INK
             spread = [[point.quality - point.interval[0]], [point.interval[1] - point.quality]]
-            axes.errorbar(point.speed, point.quality, yerr=spread, fmt="o", color=colour, capsize=3, linewidth=1)
-            axes.annotate(
-                point.name, (point.speed, point.quality), xytext=(7, 5), textcoords="offset points", color=colour
-            )
+            axes.errorbar(point.speed, point.quality, yerr=spread, color=colour, capsize=3, linewidth=1)
+            axes.plot(point.speed, point.quality, "o", color=colour, markersize=14, label=f"{number}  {point.name}")
+            axes.text(point.speed, point.quality, str(number), color="white", ha="center", va="center")
+        names = axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), handlelength=0, markerscale=0)
+        for text in names.get_texts():
+            text.set_color(BLUE if text.get_text().endswith(ours) else INK)
         axes.set(xscale="log", xlabel="texts a second in batch, 2 cores", ylabel="macro-F1 on dev (95 % interval)")
         axes.set(title="Quality against speed")
         axes.margins(x=0.12)
