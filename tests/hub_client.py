@@ -74,7 +74,7 @@ class LoopbackHub:
         fixed = {"HF_ENDPOINT": self.endpoint, "HF_HOME": str(self.home), "HF_HUB_DISABLE_XET": "1"}
         return {**kept, **fixed, "HF_HUB_DISABLE_TELEMETRY": "1", **more}
 
-    def run(self, *args: str, timeout: float = 120, **env: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *args: str, timeout: float = 900, **env: str) -> subprocess.CompletedProcess[str]:
         """Run Python with these arguments."""
         return subprocess.run(
             [sys.executable, *args], capture_output=True, text=True, cwd=ROOT, env=self.env(**env), timeout=timeout

@@ -109,6 +109,7 @@ class Request(BaseHTTPRequestHandler):
     """One request. Routes are methods, named beside their patterns in `ROUTES`."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     server: Hub
 
     def do_GET(self) -> None:
