@@ -17,8 +17,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from huggingface_hub import HfApi, ModelInfo, constants, hf_hub_download, is_offline_mode, try_to_load_from_cache
+from huggingface_hub import (
+    HfApi,
+    ModelInfo,
+    constants,
+    hf_hub_download,
+    is_offline_mode,
+    scan_cache_dir,
+    try_to_load_from_cache,
+)
 from huggingface_hub.errors import (
+    CacheNotFound,
     GatedRepoError,
     HfHubHTTPError,
     HFValidationError,
@@ -85,6 +94,30 @@ def download(
         raise ModelError(_reason(name, revision, error)) from error
 
 
+class CachedModel(NamedTuple):
+    """A model in the Hub's cache that can be used without a network."""
+
+    name: str
+    revision: str
+    refs: tuple[str, ...]
+    """Branches and tags that point to the revision."""
+    folder: Path
+
+
+def cached_models(cache_dir: str | Path | None = None) -> list[CachedModel]:
+    """The text classifiers in the Hub's cache, other tools' downloads among them, in the order of their names."""
+    try:
+        repositories = scan_cache_dir(cache_dir).repos
+    except CacheNotFound:
+        return []
+    return sorted(
+        CachedModel(repository.repo_id, revision.commit_hash, tuple(sorted(revision.refs)), revision.snapshot_path)
+        for repository in repositories
+        for revision in repository.revisions
+        if repository.repo_type == "model" and _is_complete(revision.snapshot_path)
+    )
+
+
 def _check(revision: str | None, token: str | None) -> None:
     """Refuse what would name a place outside of the cache, or end up in an error of the HTTP client."""
     if revision is not None and not re.fullmatch(r"(?!.*\.\.)\w[\w./-]*", revision):
@@ -98,8 +131,11 @@ def _cached(name: str, revision: str | None, cache_dir: str | Path | None) -> Pa
     config = try_to_load_from_cache(name, READ[0], cache_dir=cache_dir, revision=revision)
     if not isinstance(config, str):
         return None
-    folder = Path(config).parent
-    return folder if graph_name(folder) and all((folder / file).is_file() for file in REQUIRED) else None
+    return folder if _is_complete(folder := Path(config).parent) else None
+
+
+def _is_complete(folder: Path) -> bool:
+    return graph_name(folder) is not None and all((folder / file).is_file() for file in REQUIRED)
 
 
 def _damaged(folder: Path) -> Path | None:
