@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from sincerity.errors import ModelError
-from sincerity.integrity import MANIFEST, read_manifest, sha256
+from sincerity.integrity import GRAPHS, MANIFEST, READ, WEIGHTS, manifest, read_manifest, sha256, verify
 
 DEFAULT_MODEL = "sincerity-minilm-l6"
 
@@ -51,6 +52,22 @@ def model_folder(
     from sincerity.hub import download  # the Hub's client takes a quarter of a second to import
 
     return download(name, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only, token=token)
+
+
+def copy_model(folder: Path, target: Path) -> None:
+    """Copy what belongs to a model, and nothing else that lies beside it; a manifest is added where there is none.
+
+    Raises `ModelError` where a file is damaged, before or on the way.
+    """
+    verify(folder)
+    patterns = (*READ, *GRAPHS, WEIGHTS, MANIFEST, "README.md", "*.png")
+    for path in (path for pattern in patterns for path in folder.glob(pattern)):
+        copy = target / path.relative_to(folder)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
+    if not (target / MANIFEST).is_file():
+        (target / MANIFEST).write_text(manifest(target), "utf-8")
+    verify(target)
 
 
 def _pinned(folder: Path) -> Path:

@@ -38,7 +38,7 @@ from huggingface_hub.errors import (
 from huggingface_hub.utils import WeakFileLock  # type: ignore[attr-defined]
 
 from sincerity.errors import ModelError
-from sincerity.integrity import GRAPHS, MANIFEST, READ, REQUIRED, graph_name, hub_hash
+from sincerity.integrity import GRAPHS, MANIFEST, READ, REQUIRED, WEIGHTS, graph_name, hub_hash
 
 WAITS = (0.0, 0.5, 1.0)
 """Seconds before each attempt at a request."""
@@ -92,6 +92,40 @@ def download(
         if cached and not isinstance(error, RevisionNotFoundError) and not _damaged(cached):
             return cached
         raise ModelError(_reason(name, revision, error)) from error
+
+
+def upload(
+    folder: Path,
+    name: str,
+    *,
+    private: bool = False,
+    tag: str | None = None,
+    message: str = "Upload a model",
+    token: str | None = None,
+) -> str:
+    """Make the files of a folder a new commit of a repository, which is created when needed; returns its hash.
+
+    Graphs and weights that lie there and are not among the files are removed: they would be another model's.
+
+    Raises:
+        ModelError: The Hub refuses, cannot be reached, or has something else afterwards.
+    """
+    _check(tag, token)
+    api = HfApi(token=token)
+    try:
+        api.create_repo(name, private=private, exist_ok=True)
+        stale = [*GRAPHS, WEIGHTS]
+        sha = api.upload_folder(repo_id=name, folder_path=folder, commit_message=message, delete_patterns=stale).oid
+        if tag:
+            api.create_tag(name, tag=tag, revision=sha)
+        commit = _listing(name, sha, token, patience=COLD_SECONDS)
+    except Exception as error:  # as above
+        raise ModelError(_reason(name, None, error, done="published on")) from error
+    for path in (path for path in folder.rglob("*") if path.is_file()):
+        file = path.relative_to(folder).as_posix()
+        if (found := commit.hashes.get(file, "")) != hub_hash(path, found):
+            raise ModelError(f"{file} of {name} is not on the Hub as it was sent (commit {sha}). Publish it again.")
+    return sha
 
 
 class CachedModel(NamedTuple):
@@ -215,13 +249,10 @@ def _files(name: str, commit: Commit) -> list[str]:
             raise ModelError(f"{name} has no {file} (commit {commit.sha[:7]}). Expected: a text classifier with it.")
     if graph := next((graph for graph in GRAPHS if graph in commit.hashes), None):
         return [file for file in (*READ, MANIFEST, "README.md", graph) if file in commit.hashes]
-    weights = "model.safetensors" in commit.hashes
+    remedy = f"It has {WEIGHTS}: python -m training.convert {name} FOLDER, with the train extra, makes a folder of it."
     raise ModelError(
-        f"{name} has none of {', '.join(GRAPHS)} (commit {commit.sha[:7]}). Expected: the model as ONNX"
-        + (
-            ", and it has model.safetensors only. The train extra (torch, transformers) can export that." * weights
-            or "."
-        )
+        f"{name} has none of {', '.join(GRAPHS)} (commit {commit.sha[:7]}). Expected: the model as ONNX. "
+        f"{remedy if WEIGHTS in commit.hashes else 'Choose another repository.'}"
     )
 
 
@@ -267,21 +298,19 @@ def _discarded(path: Path, expected: str) -> bool:
     return False
 
 
-def _reason(name: str, revision: str | None, error: Exception) -> str:
+def _reason(name: str, revision: str | None, error: Exception, done: str = "had from") -> str:
     """What went wrong and what helps; never the request's headers."""
     if isinstance(error, RevisionNotFoundError):
         return f"{name} has no revision {revision!r}. Expected: a branch, a tag or the hash of a commit."
     if isinstance(error, GatedRepoError):
-        return (
-            f"{name} could not be had from the Hub: its terms must be accepted first, on {constants.ENDPOINT}/{name}."
-        )
+        return f"{name} could not be {done} the Hub: its terms must be accepted first, on {constants.ENDPOINT}/{name}."
     if isinstance(error, RepositoryNotFoundError):
         return (
-            f"{name} could not be had from the Hub: {constants.ENDPOINT} has none that this token may read. "
+            f"{name} could not be {done} the Hub: {constants.ENDPOINT} has none that this token may read. "
             "Check the name; for a private model, give a token (HF_TOKEN)."
         )
     lines = re.sub(r"Bearer\s+\S+", "Bearer …", str(error)).strip().splitlines() or [""]
     return (
-        f"{name} could not be had from the Hub ({constants.ENDPOINT}: {lines[0] or type(error).__name__}). "
+        f"{name} could not be {done} the Hub ({constants.ENDPOINT}: {lines[0] or type(error).__name__}). "
         "Check the name and the network, or give a folder."
     )

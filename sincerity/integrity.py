@@ -17,6 +17,8 @@ READ = (*REQUIRED, "tokenizer_config.json")
 """Inference reads these, and the first graph of the following that is there."""
 GRAPHS = ("onnx/model_quantized.onnx", "onnx/model.onnx", "model_quantized.onnx", "model.onnx")
 """Where a model folder may keep its graph, best first."""
+WEIGHTS = "model.safetensors"
+"""For transformers; inference does not read it."""
 MANIFEST = "SHA256SUMS"
 
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")

@@ -264,6 +264,8 @@ class Request(BaseHTTPRequestHandler):
         return self.answer(200, {"url": url, "name": name, "id": name})
 
     def preupload(self, kind: str, name: str, revision: str) -> None:
+        if not self.headers.get("Authorization"):
+            return self.answer(401, {"error": "a token is needed"})
         if found := self.files(kind, name, revision):
             answers = [
                 {"path": file["path"], "uploadMode": "lfs" if _is_lfs(file["path"], file["size"]) else "regular",
@@ -271,6 +273,7 @@ class Request(BaseHTTPRequestHandler):
                 for file in json.loads(self.body)["files"]
             ]  # fmt: skip
             self.answer(200, {"files": answers})
+        return None
 
     def lfs_batch(self, kind: str, name: str) -> None:
         base = f"http://{self.headers['Host']}"

@@ -78,10 +78,13 @@ def test_a_repository_that_lacks_something_says_what(hub: LoopbackHub, model: Pa
     cases = {
         "no-config": (["config.json"], "org/no-config has no config.json"),
         "no-tokenizer": (["tokenizer.json"], "org/no-tokenizer has no tokenizer.json"),
-        "no-graph": (["onnx/model_quantized.onnx", "onnx/model.onnx"], "model.safetensors only. The train extra"),
+        "no-graph": (
+            ["onnx/model_quantized.onnx", "onnx/model.onnx"],
+            "python -m training.convert org/no-graph FOLDER",
+        ),
         "nothing": (
             ["onnx/model_quantized.onnx", "onnx/model.onnx", "model.safetensors"],
-            "Expected: the model as ONNX.",
+            "Expected: the model as ONNX. Choose",
         ),
     }
     for name, (gone, _) in cases.items():
