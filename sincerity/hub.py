@@ -71,6 +71,7 @@ def download(
         ModelError: The model, its revision or one of its files is missing or damaged, or the Hub cannot be reached.
     """
     _check(revision, token)
+    cache_dir = cache_dir and Path(cache_dir).expanduser()
     try:
         cached = _cached(name, revision, cache_dir)
     except HFValidationError as error:
