@@ -34,6 +34,7 @@ model: .venv/all
 	$(BIN)/python -m training.prepare
 	$(BIN)/python -m training.train
 	$(BIN)/python -m training.export
+	$(BIN)/python -m training.manifest
 	$(BIN)/python -m training.score models/sincerity-minilm-l6
 	$(BIN)/python -m benchmarks.quantisation
 	$(BIN)/python -m benchmarks.attribution

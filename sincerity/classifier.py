@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, overload
 
 from sincerity.cleaning import clean
 from sincerity.errors import ModelError
-from sincerity.folders import DEFAULT_MODEL, model_folder
+from sincerity.folders import DEFAULT_MODEL, copy_model, model_folder
 from sincerity.labels import Label
 from sincerity.prediction import Prediction, Status
 
@@ -40,7 +41,8 @@ class Classifier:
         for name, value in (("threads", 1 if threads is None else threads), ("batch_size", batch_size)):
             if not isinstance(value, int) or value < 1:
                 raise ValueError(f"{name} is {value!r}. Expected: a whole number of at least 1.")
-        self._model = Model(Path(folder), threads)
+        self._folder = Path(folder)
+        self._model = Model(self._folder, threads)
         self._batch_size = batch_size
         self._config = self._model.config
         self.name = self._config.name
@@ -116,6 +118,28 @@ class Classifier:
             raise ValueError(f"predictions has the labels {dict(counts)}. Expected some of: {', '.join(self.labels)}.")
         shares = corrected_shares([counts[label] for label in self.labels], self._config.confusion)
         return dict(zip(map(str, self.labels), shares, strict=True))
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Copy the model's folder, with a manifest of what its files hash to; what is there already is replaced.
+
+        Raises:
+            ModelError: A file has been damaged.
+        """
+        copy_model(self._folder, Path(folder))
+
+    def push_to_hub(
+        self, repo_id: str, *, private: bool = False, tag: str | None = None, token: str | None = None
+    ) -> str:
+        """Publish the model on the Hugging Face Hub as `org/name`; returns the commit's hash, to pin as `revision`.
+
+        Raises:
+            ModelError: The Hub refuses, or cannot be reached.
+        """
+        from sincerity.hub import upload
+
+        with TemporaryDirectory() as folder:
+            self.save_pretrained(folder)
+            return upload(Path(folder), repo_id, private=private, tag=tag, token=token)
 
     def _stream(self, texts: Iterator[str]) -> Iterator[Prediction]:
         while window := list(islice(texts, WINDOW * self._batch_size)):

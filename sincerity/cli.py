@@ -13,7 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from sincerity import Classifier, Prediction, SincerityError, Status, __version__
-from sincerity.folders import DEFAULT_MODEL
+from sincerity.folders import DEFAULT_MODEL, model_folder, shipped_models
 from sincerity.table import Summary, label_csv
 
 app = typer.Typer(
@@ -126,6 +126,31 @@ def batch(
         rows = ", ".join(map(str, summary.ragged[:10])) + (" …" if len(summary.ragged) > 10 else "")
         _note(f"{len(summary.ragged)} rows have more cells than the header; they are kept without a label: {rows}.")
         raise typer.Exit(1)
+
+
+@app.command(epilog="Example: sincerity models")
+def models() -> None:
+    """List the models at hand, shipped ones and those in the Hub's cache: name, size, revision, separated by tabs."""
+    from sincerity.hub import cached_models  # the Hub's client takes a quarter of a second to import
+
+    for name, folder in shipped_models().items():
+        print(name, _size(folder), f"shipped with sincerity {__version__}", sep="\t")
+    for model in cached_models():
+        refs = f" ({', '.join(model.refs)})" if model.refs else ""
+        print(model.name, _size(model.folder), f"{model.revision[:12]}{refs}", sep="\t")
+
+
+def _size(folder: Path) -> str:
+    return f"{sum(path.stat().st_size for path in folder.rglob('*') if path.is_file()) / 1e6:.1f} MB"
+
+
+@app.command(epilog="Example: sincerity download org/name --revision v1")
+def download(
+    name: Annotated[str, typer.Argument(help="A Hub name org/name.")],
+    revision: Annotated[str | None, typer.Option(help="A branch, a tag, or the hash of a commit.")] = None,
+) -> None:
+    """Fetch a model from the Hugging Face Hub, check it, and print its folder, which --model takes too."""
+    print(model_folder(name, revision=revision))
 
 
 def _progress(rows: int, started: float) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from sincerity.errors import ModelError
+from sincerity.integrity import GRAPHS, MANIFEST, READ, WEIGHTS, manifest, read_manifest, sha256, verify
 
 DEFAULT_MODEL = "sincerity-minilm-l6"
 
@@ -12,14 +14,16 @@ _PACKAGE = Path(__file__).parent
 _SHIPPED = _PACKAGE / "models" if (_PACKAGE / "models").is_dir() else _PACKAGE.parent / "models"
 """In an installed package beside its modules, in a checkout beside the package."""
 
-GRAPHS = ("onnx/model_quantized.onnx", "onnx/model.onnx", "model_quantized.onnx", "model.onnx")
-"""Where a model folder may keep its graph, best first."""
-_CONTRACT = ["config.json", "tokenizer.json", "tokenizer_config.json", "README.md", *GRAPHS]
-
 
 def shipped_models() -> dict[str, Path]:
-    """The models that came with the package, by name."""
-    return {path.parent.name: path.parent for path in sorted(_SHIPPED.glob("*/config.json"))}
+    """The models that came with the package, by name: those that the pins name, not what else lies beside them."""
+    return {name: _SHIPPED / name for name in _pins()}
+
+
+def _pins() -> dict[str, str]:
+    """SHA-256 of each shipped model's manifest, by the model's name."""
+    entries = read_manifest(_SHIPPED / MANIFEST)
+    return {name.removesuffix(f"/{MANIFEST}"): digest for name, digest in entries.items()}
 
 
 def model_folder(
@@ -37,7 +41,7 @@ def model_folder(
     name = str(name_or_path)
     shipped = shipped_models()
     if name in shipped:
-        return shipped[name]
+        return _pinned(shipped[name])
     if name and (path := Path(name)).is_dir():
         return path
     if isinstance(name_or_path, Path) or name.count("/") != 1 or name.startswith((".", "/", "~")):
@@ -45,27 +49,34 @@ def model_folder(
             f"{name!r} is no model. Expected: a folder, one of {', '.join(shipped) or 'no shipped models'}, "
             "or a Hugging Face Hub name of the form org/name."
         )
-    return _from_hub(name, revision, cache_dir, local_files_only, token)
+    from sincerity.hub import download  # the Hub's client takes a quarter of a second to import
+
+    return download(name, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only, token=token)
 
 
-def _from_hub(
-    name: str, revision: str | None, cache_dir: str | Path | None, local_files_only: bool, token: str | None
-) -> Path:
-    from huggingface_hub import snapshot_download
+def copy_model(folder: Path, target: Path) -> None:
+    """Copy what belongs to a model, and nothing else that lies beside it; a manifest is added where there is none.
 
-    try:
-        return Path(
-            snapshot_download(
-                name,
-                revision=revision,
-                cache_dir=cache_dir,
-                local_files_only=local_files_only,
-                token=token,
-                allow_patterns=_CONTRACT,
-            )
-        )
-    except Exception as error:  # network, authentication and validation errors have no common base
-        first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    Raises `ModelError` where a file is damaged, before or on the way.
+    """
+    verify(folder)
+    patterns = (*READ, *GRAPHS, WEIGHTS, MANIFEST, "README.md", "*.png")
+    for path in (path for pattern in patterns for path in folder.glob(pattern)):
+        copy = target / path.relative_to(folder)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
+    if not (target / MANIFEST).is_file():
+        (target / MANIFEST).write_text(manifest(target), "utf-8")
+    verify(target)
+
+
+def _pinned(folder: Path) -> Path:
+    """A shipped model's folder, whose manifest must be the one that the package was made with."""
+    path = folder / MANIFEST
+    found = sha256(path) if path.is_file() else "missing"
+    if found != (pin := _pins()[folder.name]):
         raise ModelError(
-            f"{name} could not be had from the Hub ({first_line}). Check the name and the network, or give a folder."
-        ) from error
+            f"{path} is not the one this package was made with: its SHA-256 is {found}, expected {pin}. "
+            "Install sincerity again; in a checkout, after an export of your own, python -m training.manifest."
+        )
+    return folder

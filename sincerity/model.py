@@ -4,6 +4,7 @@
     tokenizer.json               the tokenizer
     tokenizer_config.json        `model_max_length`
     onnx/model_quantized.onnx    the graph, int8 (or onnx/model.onnx, float)
+    SHA256SUMS                   what the files above must hash to; may be missing
 
 A folder without the `sincerity` block is somebody else's text classifier: it keeps its label strings and reads the text
 as it is.
@@ -24,7 +25,7 @@ from tokenizers import Encoding, Tokenizer
 
 from sincerity.cleaning import CLEAN_VERSION
 from sincerity.errors import ModelError
-from sincerity.folders import GRAPHS
+from sincerity.integrity import GRAPHS, graph_name, verify
 from sincerity.labels import Label
 
 FOREIGN_THRESHOLD = 0.5
@@ -76,7 +77,7 @@ class ModelConfig:
         if (block := config.get("sincerity")) is None:
             prior = (1 / len(labels),) * len(labels)
             return cls(
-                name=folder.name,
+                name=_folder_name(folder),
                 labels=labels,
                 cleaned=False,
                 threshold=FOREIGN_THRESHOLD,
@@ -84,6 +85,13 @@ class ModelConfig:
                 max_length=max_length,
             )
         return cls(**_checked_block(block, labels, folder), labels=labels, cleaned=True, max_length=max_length)
+
+
+def _folder_name(folder: Path) -> str:
+    """What to call a model that does not say; a snapshot in the Hub's cache by its repository, not by its hash."""
+    folder = folder.absolute()
+    organisation, _, name = folder.parents[1].name.removeprefix("models--").partition("--")
+    return f"{organisation}/{name}" if folder.parent.name == "snapshots" and name else folder.name
 
 
 def _checked_block(block: Any, labels: tuple[str, ...], folder: Path) -> dict[str, Any]:
@@ -114,7 +122,7 @@ def _checked_block(block: Any, labels: tuple[str, ...], folder: Path) -> dict[st
             f"{where} confusion is {confusion!r:.200}. Expected: {len(labels)} rows of as many counts, none all zero."
         )
     return {
-        "name": str(block.get("name", folder.name)),
+        "name": str(block.get("name", _folder_name(folder))),
         "threshold": float(threshold),
         "prior": tuple(shares),
         "confusion": confusion and tuple(map(tuple, confusion)),
@@ -147,6 +155,7 @@ class Model:
     """Texts → probabilities, over one graph. Safe to share between threads."""
 
     def __init__(self, folder: Path, threads: int | None) -> None:
+        verify(folder)
         self.config = ModelConfig.read(folder)
         self._tokenizer = _load_tokenizer(folder, self.config.max_length)
         self._session = _load_session(folder, threads)
@@ -195,12 +204,12 @@ def _load_tokenizer(folder: Path, max_length: int) -> Tokenizer:
 
 
 def _load_session(folder: Path, threads: int | None) -> ort.InferenceSession:
-    path = next((folder / graph for graph in GRAPHS if (folder / graph).is_file()), None)
-    if path is None:
+    if (graph := graph_name(folder)) is None:
         raise ModelError(
             f"{folder} holds none of {', '.join(GRAPHS)}. Expected: the model as ONNX; "
             "export it with python -m training.export or optimum."
         )
+    path = folder / graph
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads or 0
     options.log_severity_level = 3

@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
+import tiny_model
+from hub_client import LoopbackHub
 
 ROOT = Path(__file__).parents[1]
 
@@ -152,12 +154,30 @@ def test_ragged_rows_are_kept_and_counted_and_exit_1(tmp_path: Path) -> None:
     assert done.stdout.splitlines()[2].split(",") == ["see you", "2", *[""] * 6, "ragged", "3"]
 
 
+def test_models_of_the_hub_by_name(hub: LoopbackHub, tmp_path: Path) -> None:
+    sha = hub.serve("org/model", tiny_model.write(tmp_path / "model"))
+    cli = "-m", "sincerity"
+    assert hub.run(*cli, "models").stdout.count("\n") == 1
+    fetched = hub.run(*cli, "download", "org/model")
+    assert fetched.stdout.rstrip().endswith(sha)
+    assert fetched.stderr == ""  # progress is for terminals
+    shipped, cached = (line.split("\t") for line in hub.run(*cli, "models").stdout.splitlines())
+    assert shipped[0].startswith("sincerity-")
+    assert shipped[2] == "shipped with sincerity 0.1.0"
+    assert [cached[0], cached[2]] == ["org/model", f"{sha[:12]} (main)"]
+    done = hub.run(*cli, "classify", "--model", "org/model", "buy now", HF_HUB_OFFLINE="1")
+    assert done.stdout == "spam\t0.95\tcertain\tbuy now\n"
+    lost = hub.run(*cli, "download", "org/model", "--revision", "v9")
+    assert (lost.returncode, lost.stdout) == (1, "")
+    assert lost.stderr.startswith("Error: org/model has no revision 'v9'. ")
+
+
 def test_version_names_tool_and_model() -> None:
     assert run("--version").stdout.startswith("sincerity 0.1.0 (model sincerity-")
 
 
 def test_every_commands_help_holds_an_example() -> None:
-    for command in ("classify", "batch"):
+    for command in ("classify", "batch", "models", "download"):
         assert "Example: sincerity" in run(command, "--help").stdout
 
 

@@ -26,7 +26,14 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_what_inference_reads_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     model = f"sincerity/models/{DEFAULT_MODEL}"
-    for name in ("config.json", "tokenizer.json", "tokenizer_config.json", "onnx/model_quantized.onnx", "README.md"):
+    for name in (
+        "config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "onnx/model_quantized.onnx",
+        "README.md",
+        "SHA256SUMS",
+    ):
         assert f"{model}/{name}" in names
     assert {"sincerity/py.typed", "sincerity/lookalikes.txt"} <= set(names)
     tops = {name.partition("/")[0] for name in names}
@@ -35,6 +42,15 @@ def test_the_wheel_holds_what_inference_reads_and_nothing_else(wheel: Path) -> N
         name for name in names if name.endswith((".safetensors", "/model.onnx", "reference.json", "results.json"))
     ]
     assert wheel.stat().st_size < 45e6
+
+
+def test_an_index_would_take_both_archives(wheel: Path) -> None:
+    pytest.importorskip("twine", reason="needs the dev extra: make test")
+    archives = [str(wheel), *map(str, wheel.parent.glob("*.tar.gz"))]
+    done = subprocess.run(
+        [sys.executable, "-m", "twine", "check", "--strict", *archives], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout.count("PASSED")) == (0, 2), done.stdout + done.stderr
 
 
 def test_the_installed_wheel_classifies(wheel: Path, tmp_path: Path) -> None:

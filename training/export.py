@@ -34,6 +34,7 @@ from sincerity.model import Model
 from training.command import run
 from training.corpus import own_rows, pool_texts
 from training.graph import Graph
+from training.manifest import write_manifest
 from training.quantise import quantise
 
 COVERAGE = 0.8
@@ -95,6 +96,7 @@ def export(checkpoint: Path, data: DatasetDict, name: str, folder: Path) -> dict
     }
     if own_scheme:
         write_reference(folder)
+    write_manifest(folder)
     return measured
 
 

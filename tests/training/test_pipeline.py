@@ -16,6 +16,7 @@ import onnx
 import onnxruntime as ort
 import torch
 import transformers
+from hub_client import LoopbackHub
 from typer.testing import CliRunner
 
 from sincerity import Classifier
@@ -159,3 +160,18 @@ def test_a_model_is_not_exported_over_another_folder(name: str, tmp_path: Path) 
     with pytest.raises(export.GateError, match="is no name for a model"):
         invoke(export, "--name", name, "--models", tmp_path)
     assert (tmp_path / "kept").exists()
+
+
+def test_a_published_model_is_the_same_to_sincerity_and_to_transformers(folder: Path, hub: LoopbackHub) -> None:
+    done = hub.run("-m", "training.publish", str(folder), "org/mine", HF_TOKEN="hf_secret")
+    assert done.returncode == 0, done.stderr
+    code = f"""
+import transformers
+from sincerity import Classifier
+from sincerity.cleaning import clean
+texts = {TEXTS!r}
+pipeline = transformers.pipeline("text-classification", model="org/mine")
+found = [one["label"] for one in pipeline([clean(text).text for text in texts])]
+assert found == [p.label for p in Classifier.from_pretrained("org/mine").classify(texts)], found
+"""
+    hub.python(code)
