@@ -4,8 +4,8 @@ Counting labels is biased: where nine of ten posts are conversation, even a good
 of its errors are on these. The adjusted count (Saerens, Latinne and Decaestecker, Neural Computation
 2002; Forman, Data Mining and Knowledge Discovery 2008) asks which shares, sent through the model's confusion matrix,
 would have given the counts. Its interval draws both the matrix and the counts from their posteriors (Ziegler and Czyż,
-TMLR 2024). It holds as far as the model errs on the stream as it did on its validation texts; `benchmarks.shares`
-measures how far that is.
+TMLR 2024). It holds as far as the model errs on the stream as it did on its validation texts; the
+repository's README says how far that is.
 """
 
 from __future__ import annotations

@@ -80,8 +80,8 @@ def research_rows(name: str) -> list[Row]:
             source=row["source"],
             group=row.get("group") or row["id"],
             terms=row["terms"],
-            drawn=row["drawn"],
-            created_at=row["created_at"] or "",
+            drawn=row.get("drawn") or "",
+            created_at=row.get("created_at") or "",
         )
         for row in read_jsonl(data_folder() / "messages" / f"{name}.jsonl.gz")
     ]
