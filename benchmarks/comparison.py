@@ -33,8 +33,8 @@ import typer
 from numpy.typing import NDArray
 
 from benchmarks.measure import FOLDER, LEAST, MOST, SECONDS, TEXTS, TEXTS_NEEDED
-from benchmarks.rivals import OURS, RIVALS, Sincerity, TransformersPipeline
-from benchmarks.verdict import HIGHER_IS_BETTER, LOWER_IS_BETTER, UNREAD, columns, wins
+from benchmarks.rivals import BASELINE, OURS, RIVALS, Sincerity, TransformersPipeline
+from benchmarks.verdict import HIGHER_IS_BETTER, LOWER_IS_BETTER, columns, wins
 from sincerity.errors import SincerityError
 from sincerity.folders import DEFAULT_MODEL, model_folder
 from sincerity.labels import Label
@@ -220,7 +220,7 @@ def draw(result: dict[str, Any], path: Path) -> None:
             one["quality"]["macro_f1_interval"],
         )
         for name, one in result["rivals"].items()
-        if name != UNREAD
+        if name != BASELINE
     ]
     draw_frontier(points, result["ours"], path)
 
