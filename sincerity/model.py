@@ -174,6 +174,11 @@ class Model:
 
     def probabilities(self, encodings: Sequence[Encoding]) -> NDArray[np.float64]:
         """Probabilities (texts, labels) for one batch; it is padded to its longest text."""
+        logits = self._session.run([self._output], self.feed(encodings))[0]
+        return _softmax(np.asarray(logits, np.float64))
+
+    def feed(self, encodings: Sequence[Encoding]) -> dict[str, NDArray[np.int64]]:
+        """One batch as the graph's inputs, each (texts, tokens of the longest text)."""
         shape = len(encodings), max(len(encoding) for encoding in encodings)
         ids, mask, types = (np.zeros(shape, np.int64) for _ in range(3))
         for row, encoding in enumerate(encodings):
@@ -181,8 +186,7 @@ class Model:
             mask[row, : len(encoding)] = 1
             types[row, : len(encoding)] = encoding.type_ids
         feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
-        logits = self._session.run([self._output], {name: feed[name] for name in feed if name in self._inputs})[0]
-        return _softmax(np.asarray(logits, np.float64))
+        return {name: feed[name] for name in feed if name in self._inputs}
 
 
 def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:

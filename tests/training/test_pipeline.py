@@ -17,6 +17,7 @@ import onnxruntime as ort
 import torch
 import transformers
 from hub_client import LoopbackHub
+from onnx import numpy_helper
 from typer.testing import CliRunner
 
 from sincerity import Classifier
@@ -24,7 +25,7 @@ from sincerity.cleaning import TOKENS, clean
 from training import export, prepare, score, train
 from training.corpus import CorpusError
 from training.graph import Graph
-from training.quantise import quantise
+from training.quantise import LEVELS, quantise
 
 TEXTS = ["hello my friend, see you tonight", "buy cheap boots now!", "SALE today only at https://shop.example", "lake"]
 
@@ -138,6 +139,29 @@ def test_quantised_products_are_close_and_do_not_depend_on_the_batch(folder: Pat
     for row in range(len(ids)):
         alone = sessions[1].run(["logits"], {name: value[row : row + 1] for name, value in feed.items()})[0]
         assert np.abs(alone[0] - found[row]).max() < 1e-5
+
+
+def test_no_pair_of_integer_products_can_overflow_sixteen_bits(folder: Path) -> None:
+    graph = onnx.load(folder / "onnx" / "model_quantized.onnx").graph
+    stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    weights = [stored[node.input[1]] for node in graph.node if node.op_type == "MatMulInteger"]
+    assert len(weights) > 10
+    assert all(2 * 255 * np.abs(weight.astype(int)).max() < 2**15 for weight in weights)
+
+
+def test_integer_products_of_quantised_weights_are_exact_on_this_processor() -> None:
+    weight = np.where(np.arange(64 * 8).reshape(64, 8) % 3 < 2, LEVELS, -LEVELS).astype(np.int8)
+    rows = np.stack([np.full(64, 255), np.zeros(64), np.arange(64) * 4]).astype(np.uint8)
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("MatMulInteger", ["rows", "weight", "middle"], ["sums"])],
+        "product",
+        [onnx.helper.make_tensor_value_info("rows", onnx.TensorProto.UINT8, rows.shape)],
+        [onnx.helper.make_tensor_value_info("sums", onnx.TensorProto.INT32, (3, 8))],
+        [numpy_helper.from_array(weight, "weight"), numpy_helper.from_array(np.uint8(128), "middle")],
+    )
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 21)], ir_version=10)
+    found = ort.InferenceSession(model.SerializeToString()).run(None, {"rows": rows})[0]
+    assert (found == (rows.astype(int) - 128) @ weight.astype(int)).all()
 
 
 def test_the_same_seed_gives_the_same_model(tiny_base: Path, labelled_csv: Path, tmp_path: Path) -> None:
