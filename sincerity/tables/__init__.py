@@ -1,0 +1,1 @@
+"""Reading and writing tables of posts: delimited text, JSON lines, Parquet, archives of platforms, mail."""
