@@ -41,8 +41,8 @@ class Classifier:
         for name, value in (("threads", 1 if threads is None else threads), ("batch_size", batch_size)):
             if not isinstance(value, int) or value < 1:
                 raise ValueError(f"{name} is {value!r}. Expected: a whole number of at least 1.")
-        self._folder = Path(folder)
-        self._model = Model(self._folder, threads)
+        self.folder = Path(folder)
+        self._model = Model(self.folder, threads)
         self._batch_size = batch_size
         self._config = self._model.config
         self.name = self._config.name
@@ -97,8 +97,10 @@ class Classifier:
             )
         return self._stream(_checked(texts))
 
-    def shares(self, predictions: Iterable[Prediction]) -> dict[str, Share]:
+    def shares(self, predictions: Iterable[Prediction] | Mapping[str, int]) -> dict[str, Share]:
         """Share of each label among the texts of `predictions`, blank ones left out, corrected for the model's errors.
+
+        In place of predictions, how many texts there are of each label will do.
 
         Counting labels is biased; `sincerity.shares` says how that is corrected.
 
@@ -113,7 +115,10 @@ class Classifier:
                 f"{self.name} has no confusion matrix in its config. Expected: a model that training.export wrote. "
                 "Count its labels instead."
             )
-        counts = Counter(prediction.label for prediction in predictions if prediction.status is not Status.BLANK)
+        if isinstance(predictions, Mapping):
+            counts = Counter(predictions)
+        else:
+            counts = Counter(one.label for one in predictions if one.status is not Status.BLANK)
         if not counts or not counts.keys() <= set(self.labels):
             raise ValueError(f"predictions has the labels {dict(counts)}. Expected some of: {', '.join(self.labels)}.")
         shares = corrected_shares([counts[label] for label in self.labels], self._config.confusion)
@@ -125,7 +130,7 @@ class Classifier:
         Raises:
             ModelError: A file has been damaged.
         """
-        copy_model(self._folder, Path(folder))
+        copy_model(self.folder, Path(folder))
 
     def push_to_hub(
         self, repo_id: str, *, private: bool = False, tag: str | None = None, token: str | None = None

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
-import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
 from sincerity import Classifier, Prediction, SincerityError, Status, __version__
+from sincerity.checkpoint import AGAIN
 from sincerity.folders import DEFAULT_MODEL, model_folder, shipped_models
-from sincerity.table import Summary, label_csv
+from sincerity.job import Options, Summary, label_table, preview
+from sincerity.progress import Progress, closing_lines
+from sincerity.tables.outputs import Format
+from sincerity.tables.table import Kind
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -88,8 +93,11 @@ def _decoded(line: bytes) -> str:
 
 def _as_line(text: str, prediction: Prediction) -> str:
     verdict = "blank" if prediction.status == Status.BLANK else "certain" if prediction.certain else "uncertain"
-    shown = " ".join(text.split()).translate(_NO_CONTROLS)
-    return f"{prediction.label}\t{prediction.score:.2f}\t{verdict}\t{shown}"
+    return f"{prediction.label}\t{prediction.score:.2f}\t{verdict}\t{_shown(text)}"
+
+
+def _shown(text: str) -> str:
+    return " ".join(text.split()).translate(_NO_CONTROLS)
 
 
 def _as_json(text: str, prediction: Prediction) -> str:
@@ -99,33 +107,88 @@ def _as_json(text: str, prediction: Prediction) -> str:
 
 @app.command(epilog="Example: sincerity batch tweets.csv -o labelled.csv --text-column text")
 def batch(
-    source: Annotated[str, typer.Argument(metavar="CSV", help="A CSV file with a header; - for standard input.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="INPUT",
+            help="A table (CSV, TSV, JSON lines, Parquet), a Twitter, LinkedIn or Mastodon archive, mail; - for "
+            "standard input.",
+        ),
+    ],
     output: Annotated[str, typer.Option("--output", "-o", help="Where to write; - for standard output.")] = "-",
     text_column: Annotated[str | None, typer.Option(help="The column that holds the text.")] = None,
+    kind: Annotated[str | None, typer.Option("--from", help=f"What the input is: {', '.join(Kind)}.")] = None,
+    to: Annotated[str | None, typer.Option("--to", help=f"What to write: {', '.join(Format)}.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Of the input, for instance cp1252.")] = None,
+    separator: Annotated[str | None, typer.Option(help="Of the input's cells: one character, or tab.")] = None,
+    prefix: Annotated[str, typer.Option(help="In front of the names of the new columns.")] = "",
+    columns: Annotated[
+        str | None, typer.Option(help="Columns to write, the input's and the new ones, with commas between them.")
+    ] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Write only rows of this label; may be repeated.")] = None,
+    min_score: Annotated[float, typer.Option(min=0, max=1, help="Write only rows with this score or more.")] = 0.0,
+    safe_csv: Annotated[
+        bool, typer.Option("--safe-csv", help="Put an apostrophe before cells that a spreadsheet would run.")
+    ] = False,
+    errors: Annotated[str | None, typer.Option(help="Write the numbers of rows that could not be read here.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what was found, label three rows, and stop.")] = False,
+    restart: Annotated[bool, typer.Option("--restart", help="Forget what an unfinished run has done.")] = False,
     model: Model = DEFAULT_MODEL,
     threads: Threads = None,
 ) -> None:
-    """Label a CSV: every row and column is kept; label, probabilities, certain and status are appended."""
+    """Label a table, an archive or mail: every row and column is kept; label, probabilities, certain and status are
+    appended. A run that was stopped goes on where it was when the same command is given again."""
+    options = Options(
+        text_column=text_column, kind=kind, encoding=encoding, separator=separator, format=to, prefix=prefix,
+        columns=tuple(columns.split(",")) if columns else (), only=tuple(only or ()), min_score=min_score,
+        safe_csv=safe_csv, errors=errors,
+    )  # fmt: skip
     classifier = Classifier.from_pretrained(model, threads=threads)
-    started = time.monotonic()
+    if dry_run:
+        _preview(source, output, classifier, options)
+        return
+    progress = Progress()
     summary = Summary()
-    for summary in label_csv(source, output, classifier, text_column=text_column):
-        _progress(summary.rows, started)
-    _progress_end()
-    mix = ", ".join(f"{label} {n}" for label, n in sorted(summary.labels.items(), key=lambda item: -item[1]))
-    _note(
-        f"{summary.rows} rows in {time.monotonic() - started:.1f} s: {mix or 'nothing to label'}; "
-        f"{summary.uncertain} of them uncertain, {summary.blank} blank."
-    )
-    if summary.undecoded:
-        _note(
-            f"{summary.undecoded} rows hold bytes that are not UTF-8: kept as they are, read without them. "
-            "Convert the file first, for instance with iconv -f WINDOWS-1252 -t UTF-8."
-        )
-    if summary.ragged:
-        rows = ", ".join(map(str, summary.ragged[:10])) + (" …" if len(summary.ragged) > 10 else "")
-        _note(f"{len(summary.ragged)} rows have more cells than the header; they are kept without a label: {rows}.")
+    previous = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        for summary in label_table(source, output, classifier, options, restart=restart):
+            progress.show(summary)
+    except (KeyboardInterrupt, SystemExit, OSError) as stop:
+        progress.end()
+        _stopped(stop, summary, output)
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+    progress.end()
+    _note(f"{source}: {summary.found}; text in {summary.text_column!r}.")
+    for line in closing_lines(summary, classifier, progress.seconds()):
+        _note(line)
+    if summary.unread:
         raise typer.Exit(1)
+
+
+def _preview(source: str, output: str, classifier: Classifier, options: Options) -> None:
+    seen = preview(source, output, classifier, options)
+    _note(f"{source}: {seen.found}; text in {seen.text_column!r}.")
+    _note(f"To be written, as {seen.format}: {', '.join(seen.columns)}.")
+    for text, prediction in seen.rows:
+        print(_as_line(text, prediction) if prediction else f"\t\tunread\t{_shown(text)}")
+
+
+def _stopped(stop: BaseException, summary: Summary, output: str) -> NoReturn:
+    """One line, and the exit code that the way of stopping has."""
+    if isinstance(stop, BrokenPipeError):
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python complains once more when it closes
+        why, code = "nobody reads the output any longer", 1
+    elif isinstance(stop, OSError):
+        why, code = f"{stop.strerror or stop}", 1
+    else:
+        code = 128 + (signal.SIGINT if isinstance(stop, KeyboardInterrupt) else signal.SIGTERM)
+        why = "interrupted" if isinstance(stop, KeyboardInterrupt) else "told to end"
+    resumable = Path(f"{output}.checkpoint").exists()
+    rest = AGAIN if resumable else "No part of it is kept." if output != "-" else ""
+    _note(f"Stopped after {summary.rows} rows: {why}. {rest}".rstrip())
+    raise typer.Exit(code)
 
 
 @app.command(epilog="Example: sincerity models")
@@ -151,16 +214,6 @@ def download(
 ) -> None:
     """Fetch a model from the Hugging Face Hub, check it, and print its folder, which --model takes too."""
     print(model_folder(name, revision=revision))
-
-
-def _progress(rows: int, started: float) -> None:
-    if sys.stderr.isatty():
-        print(f"\r{rows} rows, {rows / max(time.monotonic() - started, 1e-9):.0f} a second", end="", file=sys.stderr)
-
-
-def _progress_end() -> None:
-    if sys.stderr.isatty():
-        print("\r\033[K", end="", file=sys.stderr)
 
 
 def _note(text: str) -> None:

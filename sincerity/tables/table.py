@@ -89,6 +89,8 @@ class Table:
     """Whether it began with a byte order mark."""
     strings: bool = True
     """Whether all cells are strings."""
+    schema: Any = None
+    """The columns' Arrow types, of Parquet."""
 
 
 def as_text(value: Any) -> str:
