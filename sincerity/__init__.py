@@ -9,16 +9,32 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from typing import overload
+from pathlib import Path
+from typing import TYPE_CHECKING, overload
 
 from sincerity.classifier import Classifier
 from sincerity.errors import ModelError, SincerityError, TableError
 from sincerity.labels import Label
+from sincerity.posts import Post, read_posts
 from sincerity.prediction import Prediction, Status
+
+if TYPE_CHECKING:
+    from sincerity.findings import Audit
 
 __version__ = "0.1.0"
 
-__all__ = ["Classifier", "Label", "ModelError", "Prediction", "SincerityError", "Status", "TableError", "classify"]
+__all__ = [
+    "Classifier",
+    "Label",
+    "ModelError",
+    "Post",
+    "Prediction",
+    "SincerityError",
+    "Status",
+    "TableError",
+    "audit",
+    "classify",
+]
 
 _lock = threading.Lock()
 _default: Classifier | None = None
@@ -34,7 +50,46 @@ def classify(texts: str | Iterable[str]) -> Prediction | list[Prediction]:
     Raises:
         TypeError: Something is not a `str`; the message names the item.
     """
+    return _default_classifier().classify(texts)
+
+
+def audit(
+    posts: str | Path | Iterable[Post],
+    *,
+    text_column: str | None = None,
+    author_column: str | None = None,
+    time_column: str | None = None,
+    classifier: Classifier | None = None,
+    anonymise: bool = False,
+) -> Audit:
+    """Audit a stream: labels, templates, times and the sincerity index, of all and of each author.
+
+    Args:
+        posts: A file or folder that `sincerity batch` takes, or posts in any order.
+        text_column: The column that holds the text, where the file does not tell.
+        author_column: The column that holds the author.
+        time_column: The column that holds the time.
+        classifier: A model with sincerity's labels; the shipped one where none is given.
+        anonymise: Replace handles and authors' names in everything that is returned.
+
+    Raises:
+        TableError: The file cannot be read, or has no such column.
+        ModelError: The classifier has other labels, or its errors are not known.
+        ValueError: There is no post.
+    """
+    from sincerity.auditing import Auditor, audited
+
+    if isinstance(posts, str | Path):
+        columns = {"text_column": text_column, "author_column": author_column, "time_column": time_column}
+        posts = read_posts(posts, **columns)
+    auditor = Auditor(classifier or _default_classifier())
+    for _ in audited(posts, auditor):
+        pass
+    return auditor.audit(anonymise=anonymise)
+
+
+def _default_classifier() -> Classifier:
     global _default
     with _lock:
         _default = _default or Classifier.from_pretrained()
-    return _default.classify(texts)
+    return _default

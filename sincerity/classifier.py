@@ -48,6 +48,7 @@ class Classifier:
         self.name = self._config.name
         self.labels: tuple[str, ...] = tuple(Label(x) if x in set(Label) else x for x in self._config.labels)
         self.threshold = self._config.threshold
+        self.prior, self.confusion = self._config.prior, self._config.confusion
 
     @classmethod
     def from_pretrained(

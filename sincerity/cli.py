@@ -13,7 +13,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from sincerity import Classifier, Prediction, SincerityError, Status, __version__
+from sincerity import Classifier, Prediction, SincerityError, Status, TableError, __version__
 from sincerity.checkpoint import AGAIN
 from sincerity.folders import DEFAULT_MODEL, model_folder, shipped_models
 from sincerity.job import Options, Summary, label_table, preview
@@ -189,6 +189,56 @@ def _stopped(stop: BaseException, summary: Summary, output: str) -> NoReturn:
     rest = AGAIN if resumable else "No part of it is kept." if output != "-" else ""
     _note(f"Stopped after {summary.rows} rows: {why}. {rest}".rstrip())
     raise typer.Exit(code)
+
+
+@app.command(epilog="Example: sincerity audit posts.csv --author-column user --time-column created_at")
+def audit(
+    source: Annotated[str, typer.Argument(metavar="INPUT", help="What sincerity batch takes; - for standard input.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where the report goes.")] = Path("audit.html"),
+    as_json: Annotated[Path | None, typer.Option("--json", help="Write what was found here, as JSON.")] = None,
+    messages: Annotated[Path | None, typer.Option(help="Write a table of all messages with their labels here.")] = None,
+    text_column: Annotated[str | None, typer.Option(help="The column that holds the text.")] = None,
+    author_column: Annotated[str | None, typer.Option(help="The column that holds the author.")] = None,
+    time_column: Annotated[str | None, typer.Option(help="The column that holds the time.")] = None,
+    kind: Annotated[str | None, typer.Option("--from", help=f"What the input is: {', '.join(Kind)}.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Of the input, for instance cp1252.")] = None,
+    separator: Annotated[str | None, typer.Option(help="Of the input's cells: one character, or tab.")] = None,
+    anonymise: Annotated[bool, typer.Option("--anonymise", help="Replace handles in everything written.")] = False,
+    restart: Annotated[bool, typer.Option("--restart", help="Forget what an unfinished run has done.")] = False,
+    model: Model = DEFAULT_MODEL,
+    threads: Threads = None,
+) -> None:
+    """How much of a stream is conversation: labels, templates and times, of all and of each author, as a report.
+
+    A run that was stopped goes on where it was when the same command is given again.
+    """
+    from sincerity.audit_job import AuditJob, AuditOptions, write_json
+
+    options = AuditOptions(
+        text_column=text_column, author_column=author_column, time_column=time_column, kind=kind, encoding=encoding,
+        separator=separator,
+    )  # fmt: skip
+    job = AuditJob(source, output, Classifier.from_pretrained(model, threads=threads), options, restart=restart)
+    if job.resumed:
+        _note(f"Going on behind post {job.resumed}.")
+    progress = Progress()
+    done = job.resumed
+    try:
+        for done in job.run():
+            progress.show(Summary(rows=done, resumed=job.resumed))
+    finally:
+        progress.end()
+    if not done:
+        raise TableError(f"{source} has no posts. Expected: at least one.")
+    found = job.auditor.audit(anonymise=anonymise)
+    output.write_text(found.html("" if anonymise or source == "-" else Path(source).name), "utf-8", "surrogateescape")
+    if as_json:
+        write_json(as_json, found)
+    if messages:
+        job.write_messages(messages, found, anonymise=anonymise)
+    job.finish()
+    print(found.summary().translate(_NO_CONTROLS | {ord("\n"): "\n"}))
+    _note(f"The report is in {output}.")
 
 
 @app.command(epilog="Example: sincerity models")

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 DRAWS = 1000
 STEPS = 500
+FEWER_STEPS = 60
 JEFFREYS = 0.5
 MOST_ROWS = 100
 """Rows of the matrix count as this many at most: its error on another source is not that of sampling alone."""
@@ -66,4 +67,48 @@ def _shares(given: NDArray[np.float64], matrices: NDArray[np.float64]) -> NDArra
     for _ in range(STEPS):
         expected = np.einsum("dk,dkj->dj", shares, matrices)
         shares = shares * np.einsum("dkj,dj->dk", matrices, given / np.maximum(expected, 1e-12))
+    return shares
+
+
+def draw_shares(
+    counts: NDArray[np.int64], confusion: Sequence[Sequence[int]], draws: int = 400, seed: int = 0
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Corrected shares of many streams at once, as `corrected_shares` finds them, with the draws behind the intervals.
+
+    Args:
+        counts: How often each label was given in each stream (streams, labels); no stream is empty.
+        confusion: The model's confusion matrix (true label, given label).
+        draws: How many.
+        seed: Of the draws.
+
+    Returns:
+        Estimates (streams, labels), and draws from their posterior (draws, streams, labels).
+    """
+    rng = np.random.default_rng(seed)
+    matrix = np.asarray(confusion, np.float64)
+    rows = matrix.sum(1, keepdims=True)
+    weighted = matrix * np.minimum(1, MOST_ROWS / rows) + JEFFREYS
+    given = counts / counts.sum(1, keepdims=True)
+    estimates = _solved(given, matrix / rows)
+    drawn = np.empty((draws, *counts.shape))
+    for draw in drawn:
+        some = rng.standard_gamma(counts + JEFFREYS)
+        draw[:] = _solved(some / some.sum(1, keepdims=True), np.stack([rng.dirichlet(row) for row in weighted]))
+    return estimates, drawn
+
+
+def _solved(given: NDArray[np.float64], matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`_shares` of many streams under one matrix: solved where the solution is in the simplex, iterated elsewhere."""
+    shares = np.linalg.solve(matrix.T, given.T).T
+    outside = (shares < 0).any(1)
+    start = np.maximum(shares[outside], 1e-3)
+    shares[outside] = _iterated(start / start.sum(1, keepdims=True), given[outside], matrix)
+    return np.asarray(shares)
+
+
+def _iterated(
+    shares: NDArray[np.float64], given: NDArray[np.float64], matrix: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    for _ in range(FEWER_STEPS):
+        shares = shares * ((given / np.maximum(shares @ matrix, 1e-12)) @ matrix.T)
     return shares

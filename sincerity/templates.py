@@ -11,11 +11,11 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from zipfile import BadZipFile
 
 import numpy as np
@@ -37,7 +37,7 @@ FORMAT = 1
 _PERMUTATIONS = BANDS * ROWS
 _FACTORS = np.random.default_rng(1).integers(0, 2**63, _PERMUTATIONS, np.uint64) * np.uint64(2) + np.uint64(1)
 _NOBODY = -1
-_TOKENS = re.compile(r"(\s*)(https?://\S+|[@#]?\w+(?:['’]\w+)*|\S)")
+_TOKENS = re.compile(r"(\s*)(https?://\S+|\d[\d.,:]*\d|[@#]?\w+(?:['’]\w+)*|\S)")
 _Number = TypeVar("_Number", bound=np.generic)
 
 Indices = NDArray[np.int64]
@@ -88,18 +88,20 @@ class Templates:
     def __len__(self) -> int:
         return self._count
 
-    def add(self, texts: Iterable[str], authors: Iterable[str] | None = None) -> None:
-        """Add texts, and who wrote each; nobody where it is not said.
+    def add(self, texts: Iterable[str], authors: Iterable[str] | None = None) -> Indices:
+        """Add texts, and who wrote each; nobody where it is not said. Returns their groups so far.
 
         Raises:
             ValueError: There are fewer authors than texts.
         """
+        start = self._count
         remaining, names = iter(texts), iter(authors) if authors is not None else None
         while batch := list(islice(remaining, BATCH)):
             whose = [""] * len(batch) if names is None else list(islice(names, len(batch)))
             if len(whose) < len(batch):
                 raise ValueError(f"There are {len(batch)} texts and {len(whose)} authors. Expected: as many of each.")
             self._add(batch, whose)
+        return self._roots(np.arange(start, self._count))
 
     def labels(self) -> Indices:
         """Which group each text is in, in the order they were added: the `Template.id`."""
@@ -131,24 +133,14 @@ class Templates:
         repeats: Indices = counts[inverse].astype(np.int64)
         return repeats
 
+    def authors(self) -> tuple[list[str], NDArray[np.int32]]:
+        """The names of all authors, and which of them wrote each text."""
+        return list(self._names), self._authors[: self._count]
+
     def save(self, path: str | Path) -> None:
         """Write everything to one file, in numpy's format without pickle."""
-        rest = {
-            "format": FORMAT,
-            "threshold": self.threshold,
-            "least_words": self.least_words,
-            "names": list(self._names),
-            "examples": list(self._examples.items()),
-        }
         with Path(path).open("wb") as file:
-            np.savez(
-                file,
-                signatures=self._signatures[: self._count],
-                parents=self._parents[: self._count],
-                authors=self._authors[: self._count],
-                buckets=self._buckets,
-                rest=np.frombuffer(json.dumps(rest).encode(), np.uint8),
-            )
+            np.savez(file, **self.arrays())  # type: ignore[arg-type]
 
     @classmethod
     def load(cls, path: str | Path) -> Templates:
@@ -159,17 +151,43 @@ class Templates:
         """
         try:
             with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                rest = json.loads(arrays["rest"].tobytes())
-                if rest["format"] != FORMAT or arrays["signatures"].shape[1] != _PERMUTATIONS:
-                    raise ValueError(f"it has the format {rest['format']}, this version reads {FORMAT}")
-                templates = cls(threshold=rest["threshold"], least_words=rest["least_words"])
-                templates._signatures, templates._parents = arrays["signatures"], arrays["parents"]
-                templates._authors, templates._buckets = arrays["authors"], arrays["buckets"]
+                return cls.from_arrays(arrays)
         except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise TableError(f"{path} cannot be read ({error}). Expected: a file that Templates.save wrote.") from error
-        templates._count = len(templates._parents)
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Everything as arrays, to be saved beside others."""
+        rest = {
+            "format": FORMAT,
+            "threshold": self.threshold,
+            "least_words": self.least_words,
+            "buckets": self._buckets.shape[1],
+            "names": list(self._names),
+            "examples": list(self._examples.items()),
+        }
+        return {
+            "signatures": self._signatures[: self._count],
+            "parents": self._parents[: self._count],
+            "authors": self._authors[: self._count],
+            "templates": np.frombuffer(json.dumps(rest).encode(), np.uint8),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Templates:
+        """The opposite of `arrays`.
+
+        Raises:
+            KeyError, ValueError: They are none of these.
+        """
+        rest = json.loads(arrays["templates"].tobytes())
+        if rest["format"] != FORMAT or arrays["signatures"].shape[1] != _PERMUTATIONS:
+            raise ValueError(f"it has the format {rest['format']}, this version reads {FORMAT}")
+        templates = cls(threshold=rest["threshold"], least_words=rest["least_words"])
+        templates._signatures, templates._parents = arrays["signatures"], arrays["parents"]
+        templates._authors, templates._count = arrays["authors"], len(arrays["parents"])
         templates._names = {name: i for i, name in enumerate(rest["names"])}
         templates._examples = {int(group): texts for group, texts in rest["examples"]}
+        templates._refill(rest["buckets"])
         return templates
 
     def _add(self, texts: Sequence[str], authors: Sequence[str]) -> None:
@@ -263,13 +281,16 @@ class Templates:
             self._signatures = _resized(self._signatures, size)
             self._parents, self._authors = _resized(self._parents, size), _resized(self._authors, size)
         if 4 * rows > self._buckets.shape[1]:
-            self._buckets = np.full((BANDS, 1 << (8 * rows - 1).bit_length()), _NOBODY, np.int32)
-            for start in range(0, self._count, BATCH):
-                signatures = self._signatures[start : min(start + BATCH, self._count)]
-                rows_there = np.flatnonzero(signatures.any(1))
-                keys = _band_keys(signatures[rows_there]) & np.uint64(self._buckets.shape[1] - 1)
-                for band, key in enumerate(keys):
-                    self._buckets[band, key] = start + rows_there
+            self._refill(1 << (8 * rows - 1).bit_length())
+
+    def _refill(self, buckets: int) -> None:
+        """Put all texts into new buckets, as if these had been there from the start."""
+        self._buckets = np.full((BANDS, buckets), _NOBODY, np.int32)
+        for start in range(0, self._count, BATCH):
+            signatures = self._signatures[start : min(start + BATCH, self._count)]
+            rows = np.flatnonzero(signatures.any(1))
+            for band, key in enumerate(_band_keys(signatures[rows]) & np.uint64(buckets - 1)):
+                self._buckets[band, key] = start + rows
 
 
 def pattern(texts: Sequence[str]) -> str:
