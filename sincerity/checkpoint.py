@@ -123,8 +123,8 @@ class Checkpoint:
             return None
         if changed:
             raise TableError(
-                f"{self._path} belongs to an unfinished job with another {_listed(changed)}. Run the command that it "
-                "was started with, or start over with --restart."
+                f"{self._path} belongs to an unfinished job that differs in {_listed(changed)}. Run the command that "
+                "it was started with, or start over with --restart."
             )
         return state
 
@@ -177,6 +177,4 @@ def _lock(file: IO[bytes], path: Path) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise TableError(
-            f"{path} is being written by another process. Wait for it, or choose another --output."
-        ) from error
+        raise TableError(f"{path} is being written by another run. Wait for it, or choose another --output.") from error
