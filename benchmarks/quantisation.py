@@ -71,7 +71,7 @@ class Folder:
             (work / name).write_bytes((original / name).read_bytes())
         self.graph = work / "onnx" / "model.onnx"
         make(original / "onnx" / "model.onnx", self.graph)
-        self.model = Model(work, threads=None)
+        self.model = Model(work)
 
     def probabilities(self, texts: list[str], batch: int) -> NDArray[np.float64]:
         """Of texts in the given order, `batch` at a time."""

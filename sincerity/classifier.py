@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import os
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, overload
 
-from sincerity.cleaning import clean
 from sincerity.errors import ModelError
 from sincerity.folders import DEFAULT_MODEL, copy_model, model_folder
 from sincerity.labels import Label
@@ -18,8 +18,13 @@ from sincerity.prediction import Prediction, Status
 if TYPE_CHECKING:
     from sincerity.shares import Share
 
-WINDOW = 32
-"""Batches that are sorted by length together."""
+WINDOW = 1024
+"""Most texts that are sorted by length together, in one thread."""
+FIRST_WINDOW = 16
+"""A stream's first answers shall not wait for many texts: its windows start small and double."""
+WINDOW_CHARACTERS = 1 << 22
+IN_FLIGHT = 4096
+"""Most texts of one call that are in work at a time."""
 
 
 class Classifier:
@@ -27,28 +32,33 @@ class Classifier:
 
     Args:
         folder: A model folder (`sincerity.model` says what is in it).
-        threads: Threads that one call may compute with; by default as many as the machine has cores. (Tokenising
+        threads: Threads that one call may compute with; by default as many as the process has cores. (Tokenising
             has threads of its own: RAYON_NUM_THREADS.)
-        batch_size: Most texts computed at a time. Results do not depend on it.
+        batch_size: Most texts that a thread computes at a time. Results do not depend on it.
+        cascade: Whether the folder's faster tiers, if it has any, answer the texts they are sure of
+            (`sincerity.cascade`); without them its own graph answers all.
 
     Raises:
         ModelError: The folder is missing, incomplete, damaged, or made for another version of this package.
     """
 
-    def __init__(self, folder: str | Path, *, threads: int | None = None, batch_size: int = 32) -> None:
-        from sincerity.model import Model  # numpy and onnxruntime, not before they are needed
+    def __init__(
+        self, folder: str | Path, *, threads: int | None = None, batch_size: int = 32, cascade: bool = True
+    ) -> None:
+        from sincerity.cascade import Cascade  # numpy, not before it is needed
+        from sincerity.model import ModelConfig
 
         for name, value in (("threads", 1 if threads is None else threads), ("batch_size", batch_size)):
             if not isinstance(value, int) or value < 1:
                 raise ValueError(f"{name} is {value!r}. Expected: a whole number of at least 1.")
         self.folder = Path(folder)
-        self._model = Model(self.folder, threads)
-        self._batch_size = batch_size
-        self._config = self._model.config
+        self._config = ModelConfig.read(self.folder)
+        self._cascade = Cascade(self.folder, self._config, batch_size=batch_size, fast=cascade)
+        self._threads = threads or _cores()
         self.name = self._config.name
         self.labels: tuple[str, ...] = tuple(Label(x) if x in set(Label) else x for x in self._config.labels)
-        self.threshold = self._config.threshold
-        self.prior, self.confusion = self._config.prior, self._config.confusion
+        measured = self._config.cascade if cascade and self._config.cascade else self._config
+        self.threshold, self.confusion, self.prior = measured.threshold, measured.confusion, self._config.prior
 
     @classmethod
     def from_pretrained(
@@ -61,12 +71,13 @@ class Classifier:
         token: str | None = None,
         threads: int | None = None,
         batch_size: int = 32,
+        cascade: bool = True,
     ) -> Classifier:
         """Load a shipped model by name, a model folder by path, or a Hugging Face Hub repository `org/name`."""
         folder = model_folder(
             name_or_path, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only, token=token
         )
-        return cls(folder, threads=threads, batch_size=batch_size)
+        return cls(folder, threads=threads, batch_size=batch_size, cascade=cascade)
 
     @overload
     def classify(self, texts: str) -> Prediction: ...  # type: ignore[overload-overlap]
@@ -83,9 +94,10 @@ class Classifier:
         return list(self.stream(texts))
 
     def stream(self, texts: Iterable[str]) -> Iterator[Prediction]:
-        """Classify texts as they come, in order, a window of them at a time; memory does not grow with their number.
+        """Classify texts as they come, in order, windows of them at a time; memory does not grow with their number.
 
-        An item of the wrong type ends the stream before the window it is in.
+        The stream reads ahead by as many windows as there are threads. An item of the wrong type ends it before the
+        window it is in.
 
         Raises:
             TypeError: Something is not a `str`; the message names the item.
@@ -111,7 +123,7 @@ class Classifier:
         """
         from sincerity.shares import corrected_shares
 
-        if self._config.confusion is None:
+        if self.confusion is None:
             raise ModelError(
                 f"{self.name} has no confusion matrix in its config. Expected: a model that training.export wrote. "
                 "Count its labels instead."
@@ -122,7 +134,7 @@ class Classifier:
             counts = Counter(one.label for one in predictions if one.status is not Status.BLANK)
         if not counts or not counts.keys() <= set(self.labels):
             raise ValueError(f"predictions has the labels {dict(counts)}. Expected some of: {', '.join(self.labels)}.")
-        shares = corrected_shares([counts[label] for label in self.labels], self._config.confusion)
+        shares = corrected_shares([counts[label] for label in self.labels], self.confusion)
         return dict(zip(map(str, self.labels), shares, strict=True))
 
     def save_pretrained(self, folder: str | Path) -> None:
@@ -148,42 +160,71 @@ class Classifier:
             return upload(Path(folder), repo_id, private=private, tag=tag, token=token)
 
     def _stream(self, texts: Iterator[str]) -> Iterator[Prediction]:
-        while window := list(islice(texts, WINDOW * self._batch_size)):
-            yield from self._classify_window(window)
+        """Windows side by side, one a thread: none waits for another, and Python's part hides behind the graphs'."""
+        windows = _windows(texts, max(FIRST_WINDOW, min(WINDOW, IN_FLIGHT // self._threads)))
+        first = next(windows, [])
+        if self._threads == 1 or len(first) < FIRST_WINDOW:
+            yield from self._predictions(first)
+            for window in windows:
+                yield from self._predictions(window)
+            return
+        pool = ThreadPoolExecutor(self._threads, "sincerity")
+        try:
+            working = deque([pool.submit(self._predictions, first)])
+            problem = None
+            while working:
+                while problem is None and len(working) <= self._threads:
+                    try:
+                        if not (window := next(windows, [])):
+                            break
+                    except Exception as error:
+                        problem = error
+                    else:
+                        working.append(pool.submit(self._predictions, window))
+                yield from working.popleft().result()
+            if problem is not None:
+                raise problem
+        finally:
+            pool.shutdown(cancel_futures=True)
 
-    def _classify_window(self, texts: Sequence[str]) -> list[Prediction]:
-        views, truncated = self._views(texts)
-        predictions: dict[int, Prediction] = {}
-        readable = [i for i, view in enumerate(views) if view]
-        encodings = dict(zip(readable, self._model.encode([views[i] for i in readable]), strict=True))
-        by_length = sorted(readable, key=lambda i: len(encodings[i]))
-        for start in range(0, len(by_length), self._batch_size):
-            batch = by_length[start : start + self._batch_size]
-            for i, scores in zip(batch, self._model.probabilities([encodings[i] for i in batch]), strict=True):
-                cut = truncated[i] or bool(encodings[i].overflowing)
-                predictions[i] = self._prediction(scores.tolist(), Status.TRUNCATED if cut else Status.OK)
-        return [predictions.get(i) or self._prediction(self._config.prior, Status.BLANK) for i in range(len(texts))]
+    def _predictions(self, texts: Sequence[str]) -> list[Prediction]:
+        answers = self._cascade.answer(texts)
+        names, labels, threshold = (*self._cascade.names, self.name), self.labels, self.threshold
+        plain = self._config.labels
+        best = answers.scores.argmax(axis=1).tolist()
+        predictions = []
+        for scores, label, tier, cut in zip(
+            answers.scores.tolist(), best, answers.tier.tolist(), answers.cut.tolist(), strict=True
+        ):
+            score = scores[label]
+            predictions.append(
+                Prediction(
+                    label=labels[label],
+                    score=score,
+                    scores=dict(zip(plain, scores, strict=True)),
+                    certain=tier >= 0 and score >= threshold,
+                    model=names[tier],
+                    status=Status.BLANK if tier < 0 else Status.TRUNCATED if cut else Status.OK,
+                )
+            )
+        return predictions
 
-    def _views(self, texts: Sequence[str]) -> tuple[list[str], list[bool]]:
-        """What the model reads of each text, and whether that is less than all of it."""
-        if self._config.cleaned:
-            cleaned = [clean(text) for text in texts]
-            return [one.text for one in cleaned], [one.truncated for one in cleaned]
-        # a tokenizer takes time and memory in proportion to what it then cuts off; and no lone surrogates
-        most = 16 * self._config.max_length
-        views = [text[:most].encode("utf-8", "replace").decode() for text in texts]
-        return [view if view.strip() else "" for view in views], [len(text) > most for text in texts]
 
-    def _prediction(self, scores: Sequence[float], status: Status) -> Prediction:
-        best = max(range(len(scores)), key=scores.__getitem__)
-        return Prediction(
-            label=self.labels[best],
-            score=scores[best],
-            scores=dict(zip(self._config.labels, scores, strict=True)),
-            certain=status is not Status.BLANK and scores[best] >= self.threshold,
-            model=self.name,
-            status=status,
-        )
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _windows(texts: Iterator[str], most: int) -> Iterator[list[str]]:
+    """Texts by windows that grow, up to `most` texts and `WINDOW_CHARACTERS`, or one text that is longer."""
+    size, window, characters = FIRST_WINDOW, list[str](), 0
+    for text in texts:
+        window.append(text)
+        characters += len(text)
+        if len(window) >= size or characters > WINDOW_CHARACTERS:
+            yield window
+            size, window, characters = min(most, 2 * size), [], 0
+    if window:
+        yield window
 
 
 def _checked(texts: Iterable[str]) -> Iterator[str]:

@@ -83,6 +83,19 @@ def clean(text: str, *, offsets: bool = False) -> Cleaned:
     return Cleaned(edit.text, truncated, edit.spans)
 
 
+def folded(text: str) -> str:
+    """`text` with entities, characters and look-alike letters folded and emoji named, and nothing else done to it.
+
+    >>> folded("caf\u00e9 &amp; \uff22\uff35\uff39")
+    'cafe & BUY'
+    """
+    edit = _Edit(text)
+    _normalise(edit)
+    if not edit.text.isascii():
+        _name_emoji(edit)
+    return edit.text
+
+
 class _Edit:
     """A text under edit; of a huge one, only head and tail."""
 
@@ -288,7 +301,11 @@ def _mark(edit: _Edit) -> None:
         edit.sub(_MAIL, "[MAIL]")
         edit.sub(_USER, "[USER]")
     if not edit.text.isascii():
-        edit.sub(_EMOJI, lambda match: f" [{(match.lastgroup or 'emoji').upper()}] ")
+        _name_emoji(edit)
+
+
+def _name_emoji(edit: _Edit) -> None:
+    edit.sub(_EMOJI, lambda match: f" [{(match.lastgroup or 'emoji').upper()}] ")
 
 
 def _tidy(edit: _Edit) -> None:

@@ -13,7 +13,9 @@ from pathlib import Path
 from sincerity.errors import ModelError
 
 REQUIRED = ("config.json", "tokenizer.json")
-READ = (*REQUIRED, "tokenizer_config.json")
+NGRAMS = "ngrams.npy"
+"""Weights of a cascade's first tier."""
+READ = (*REQUIRED, "tokenizer_config.json", NGRAMS)
 """Inference reads these, and the first graph of the following that is there."""
 GRAPHS = ("onnx/model_quantized.onnx", "onnx/model.onnx", "model_quantized.onnx", "model.onnx")
 """Where a model folder may keep its graph, best first."""

@@ -4,6 +4,7 @@
     tokenizer.json               the tokenizer
     tokenizer_config.json        `model_max_length`
     onnx/model_quantized.onnx    the graph, int8 (or onnx/model.onnx, float)
+    ngrams.npy                   weights of a cascade's first tier (`sincerity.cascade`); may be missing
     SHA256SUMS                   what the files above must hash to; may be missing
 
 A folder without the `sincerity` block is somebody else's text classifier: it keeps its label strings and reads the text
@@ -13,22 +14,27 @@ as it is.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
-from tokenizers import Encoding, Tokenizer
 
+from sincerity.cascade import CascadeConfig, read_tiers
 from sincerity.cleaning import CLEAN_VERSION
 from sincerity.errors import ModelError
 from sincerity.integrity import GRAPHS, graph_name, verify
 from sincerity.labels import Label
 
+if TYPE_CHECKING:  # they take a tenth of a second to import, and a cascade's first tier does without them
+    import onnxruntime as ort
+    from tokenizers import Encoding, Tokenizer
+
 FOREIGN_THRESHOLD = 0.5
+MOST_TOKENS = 1024
+"""Tokens of a batch, padding counted: a longer batch gains nothing and falls out of the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +54,8 @@ class ModelConfig:
     """Tokens read of one text."""
     confusion: tuple[tuple[int, ...], ...] | None = None
     """How often each label (rows) was given each label (columns) in validation, where that was measured."""
+    cascade: CascadeConfig | None = None
+    """Faster models that are asked first."""
 
     @classmethod
     def read(cls, folder: Path) -> ModelConfig:
@@ -109,24 +117,34 @@ def _checked_block(block: Any, labels: tuple[str, ...], folder: Path) -> dict[st
     for found, of in ((block.get("labels"), "labels"), (list(labels), "id2label")):
         if found != list(expected):
             raise ModelError(f"{where} {of} are {found}. Expected, in this order: {', '.join(expected)}.")
-    threshold, prior = block.get("threshold"), block.get("prior")
-    if not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
-        raise ModelError(f"{where} threshold is {threshold!r}. Expected: a probability.")
+    prior = block.get("prior")
     shares = (
         [share for share in prior if isinstance(share, int | float) and share >= 0] if isinstance(prior, list) else []
     )
     if len(shares) != len(labels) or abs(sum(shares) - 1) > 1e-3:
         raise ModelError(f"{where} prior is {prior!r}. Expected: {len(labels)} shares that sum to 1.")
-    if (confusion := block.get("confusion")) is not None and not _is_confusion(confusion, len(labels)):
-        raise ModelError(
-            f"{where} confusion is {confusion!r:.200}. Expected: {len(labels)} rows of as many counts, none all zero."
-        )
+    cascade = None
+    if (entry := block.get("cascade")) is not None:
+        tiers = read_tiers(entry, len(labels), where)
+        cascade = CascadeConfig(tiers=tiers, **_measured(entry, len(labels), f"{where} cascade:"))
     return {
         "name": str(block.get("name", _folder_name(folder))),
-        "threshold": float(threshold),
         "prior": tuple(shares),
-        "confusion": confusion and tuple(map(tuple, confusion)),
+        "cascade": cascade,
+        **_measured(block, len(labels), where),
     }
+
+
+def _measured(block: dict[str, Any], labels: int, where: str) -> dict[str, Any]:
+    """The threshold of a model or a cascade, and its confusion matrix where it has one."""
+    threshold, confusion = block.get("threshold"), block.get("confusion")
+    if not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
+        raise ModelError(f"{where} threshold is {threshold!r}. Expected: a probability.")
+    if confusion is not None and not _is_confusion(confusion, labels):
+        raise ModelError(
+            f"{where} confusion is {confusion!r:.200}. Expected: {labels} rows of as many counts, none all zero."
+        )
+    return {"threshold": float(threshold), "confusion": confusion and tuple(map(tuple, confusion))}
 
 
 def _is_confusion(value: Any, labels: int) -> bool:
@@ -152,13 +170,14 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 class Model:
-    """Texts → probabilities, over one graph. Safe to share between threads."""
+    """Texts → probabilities, over one graph, in the thread that asks. Safe to share between threads."""
 
-    def __init__(self, folder: Path, threads: int | None) -> None:
+    def __init__(self, folder: Path) -> None:
         verify(folder)
         self.config = ModelConfig.read(folder)
+        require_files(folder)
         self._tokenizer = _load_tokenizer(folder, self.config.max_length)
-        self._session = _load_session(folder, threads)
+        self._session = _load_session(folder)
         self._inputs = {node.name for node in self._session.get_inputs()}
         output = self._session.get_outputs()[0]
         if isinstance(output.shape[-1], int) and output.shape[-1] != len(self.config.labels):
@@ -171,6 +190,18 @@ class Model:
     def encode(self, texts: Sequence[str]) -> list[Encoding]:
         """Tokens of each text, cut at the model's length."""
         return self._tokenizer.encode_batch_fast(list(texts))
+
+    def scores(self, texts: Sequence[str], batch_size: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Probabilities (texts, labels) of any number of texts, and which of them had more tokens than are read.
+
+        Texts of like length share a batch, of `batch_size` texts or `MOST_TOKENS` at most.
+        """
+        encodings = self.encode(texts)
+        lengths = np.array([len(encoding) for encoding in encodings])
+        found = np.empty((len(texts), len(self.config.labels)))
+        for batch in batches(lengths, batch_size):
+            found[batch] = self.probabilities([encodings[i] for i in batch])
+        return found, np.array([bool(encoding.overflowing) for encoding in encodings], bool)
 
     def probabilities(self, encodings: Sequence[Encoding]) -> NDArray[np.float64]:
         """Probabilities (texts, labels) for one batch; it is padded to its longest text."""
@@ -189,15 +220,40 @@ class Model:
         return {name: feed[name] for name in feed if name in self._inputs}
 
 
+def batches(lengths: NDArray[np.int64], batch_size: int) -> Iterator[NDArray[np.int64]]:
+    """Places of the items, sorted by length and parted into batches; long ones first.
+
+    >>> [batch.tolist() for batch in batches(np.array([9, 700, 600, 8]), 3)]
+    [[1], [2], [0, 3]]
+    """
+    order = np.argsort(-lengths, kind="stable")
+    start = 0
+    while start < len(order):
+        size = max(1, min(batch_size, MOST_TOKENS // max(1, int(lengths[order[start]]))))
+        yield order[start : start + size]
+        start += size
+
+
 def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     exp = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(exp / exp.sum(axis=1, keepdims=True))
 
 
-def _load_tokenizer(folder: Path, max_length: int) -> Tokenizer:
-    path = folder / "tokenizer.json"
-    if not path.is_file():
+def require_files(folder: Path) -> None:
+    """Raise `ModelError` where a folder lacks its tokenizer or its graph."""
+    if not (path := folder / "tokenizer.json").is_file():
         raise ModelError(f"{path} is missing. Expected: the tokenizer in one file; save it with a fast tokenizer.")
+    if graph_name(folder) is None:
+        raise ModelError(
+            f"{folder} holds none of {', '.join(GRAPHS)}. Expected: the model as ONNX; "
+            "export it with python -m training.export or optimum."
+        )
+
+
+def _load_tokenizer(folder: Path, max_length: int) -> Tokenizer:
+    from tokenizers import Tokenizer
+
+    path = folder / "tokenizer.json"
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises nothing narrower
@@ -207,15 +263,12 @@ def _load_tokenizer(folder: Path, max_length: int) -> Tokenizer:
     return tokenizer
 
 
-def _load_session(folder: Path, threads: int | None) -> ort.InferenceSession:
-    if (graph := graph_name(folder)) is None:
-        raise ModelError(
-            f"{folder} holds none of {', '.join(GRAPHS)}. Expected: the model as ONNX; "
-            "export it with python -m training.export or optimum."
-        )
-    path = folder / graph
+def _load_session(folder: Path) -> ort.InferenceSession:
+    import onnxruntime as ort
+
+    path = folder / (graph_name(folder) or GRAPHS[0])
     options = ort.SessionOptions()
-    options.intra_op_num_threads = threads or 0
+    options.intra_op_num_threads = options.inter_op_num_threads = 1  # whole batches run side by side instead
     options.log_severity_level = 3
     try:
         session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -73,7 +73,7 @@ def convert(name: str, folder: Path, revision: str | None = None) -> None:
 
 def largest_difference(folder: Path, model: Any, tokenizer: Any) -> float:
     """Between the probabilities of torch and of the folder, one text at a time."""
-    converted, largest = Model(folder, None), 0.0
+    converted, largest = Model(folder), 0.0
     for text in SAMPLES:
         with torch.inference_mode():
             expected = model(**tokenizer(text, return_tensors="pt")).logits.softmax(-1).numpy()

@@ -105,7 +105,7 @@ def note_confusion(folder: Path, validation: Dataset) -> None:
 
     Rows that were drawn because a model was uncertain are left out; their errors are not those of a stream.
     """
-    model = Model(folder, None)
+    model = Model(folder)
     size = len(model.config.labels)
     matrix = np.zeros((size, size), np.int64)
     rows = validation.filter(lambda row: row["drawn"] != "uncertain")

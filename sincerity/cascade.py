@@ -1,0 +1,203 @@
+"""A cascade: models asked in turn, the fastest first, each answering the texts that it is sure of.
+
+The entry `cascade` in the `sincerity` block of a folder's config names the tiers in front of the folder's own graph:
+
+    {"tiers": [{"ngrams": 1, "step": 0.01, "margins": [0.9, 0.8, 0.8]},
+               {"model": "sincerity-fast", "manifest": "<SHA-256 of its SHA256SUMS>", "margins": [0.6, 0.6, 0.6]}],
+     "threshold": 0.66, "confusion": [[…]]}
+
+A tier answers where the probability of its label leads the next one's by the label's margin (`margins`, in the order
+of the labels), else the text goes on. `ngrams` is the version of the n-grams whose weights `ngrams.npy` holds; `model`
+is a shipped model, used if its manifest is the one that the margins were chosen for. `threshold` and `confusion` are
+those of the cascade as a whole. Whether a text goes on depends on the text alone, so the cascade's answer does too.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sincerity.cleaning import clean
+from sincerity.errors import ModelError
+from sincerity.folders import model_folder, shipped_models
+from sincerity.integrity import MANIFEST, NGRAMS, sha256, verify
+from sincerity.ngrams import NGRAMS_VERSION, NGrams
+
+if TYPE_CHECKING:
+    from sincerity.model import Model, ModelConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tier:
+    """A model in front of the folder's own; either n-grams, or a shipped model by name."""
+
+    margins: tuple[float, ...]
+    step: float = 0.0
+    model: str = ""
+    manifest: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CascadeConfig:
+    """The entry `cascade`, checked."""
+
+    tiers: tuple[Tier, ...]
+    threshold: float
+    confusion: tuple[tuple[int, ...], ...] | None
+
+
+def read_tiers(entry: Any, labels: int, where: str) -> tuple[Tier, ...]:
+    """The tiers of a `cascade` entry; raises `ModelError`."""
+    tiers = entry.get("tiers") if isinstance(entry, dict) else None
+    if not isinstance(tiers, list) or not tiers:
+        raise ModelError(f"{where} cascade is {entry!r:.200}. Expected: an object with tiers, one or more.")
+    return tuple(_read_tier(tier, labels, where) for tier in tiers)
+
+
+def _read_tier(tier: Any, labels: int, where: str) -> Tier:
+    margins = tier.get("margins") if isinstance(tier, dict) else None
+    if (
+        not isinstance(margins, list)
+        or len(margins) != labels
+        or not all(isinstance(margin, int | float) and margin >= 0 for margin in margins)
+    ):
+        raise ModelError(f"{where} a tier is {tier!r:.200}. Expected: margins, {labels} numbers of 0 or more.")
+    if isinstance(model := tier.get("model"), str) and isinstance(tier.get("manifest"), str):
+        return Tier(margins=tuple(margins), model=model, manifest=tier["manifest"])
+    if tier.get("ngrams") != NGRAMS_VERSION:
+        raise ModelError(
+            f"{where} a tier has ngrams {tier.get('ngrams')!r}. Expected: {NGRAMS_VERSION}, the version of this "
+            "package, or a model and its manifest. Install the sincerity version it was made for, or run "
+            "python -m training.tier again."
+        )
+    if not isinstance(step := tier.get("step"), int | float) or step <= 0:
+        raise ModelError(f"{where} a tier has the step {step!r}. Expected: a number above 0.")
+    return Tier(margins=tuple(margins), step=float(step))
+
+
+class Answers(NamedTuple):
+    """What a cascade says of some texts."""
+
+    scores: NDArray[np.float64]
+    """Probabilities (texts, labels)."""
+    tier: NDArray[np.int64]
+    """Which tier answered; -1 for blank texts, whose scores are the class prior."""
+    cut: NDArray[np.bool_]
+    """Whether less than all of the text was read."""
+
+
+class Cascade:
+    """The models of a folder; a folder without the entry has its own only. Safe to share between threads.
+
+    Args:
+        folder: A model folder, with its `config`.
+        batch_size: Most texts that a graph computes at a time.
+        fast: Whether the tiers in front of the folder's own graph are asked at all.
+
+    Raises:
+        ModelError: A file is missing or damaged. Behind other tiers, what only loading a graph can tell comes when it
+            is first needed.
+    """
+
+    def __init__(self, folder: Path, config: ModelConfig, *, batch_size: int, fast: bool) -> None:
+        from sincerity.model import require_files
+
+        verify(folder)
+        self._config = config
+        self._batch_size = batch_size
+        self._ngrams: tuple[NGrams, NDArray[np.float64]] | None = None
+        self._graphs: list[tuple[_Graph, NDArray[np.float64]]] = []
+        names: list[str] = []
+        for tier in config.cascade.tiers if config.cascade and fast else ():
+            margins = np.array(tier.margins)
+            if not tier.model:
+                self._ngrams = NGrams.read(folder / NGRAMS, len(config.labels), tier.step), margins
+                names.insert(0, f"{config.name}/ngrams")
+            elif (found := _shipped(tier)) is not None:
+                self._graphs.append((_Graph(found), margins))
+                names.append(tier.model)
+        self._graphs.append((_Graph(folder), np.zeros(len(config.labels))))
+        self.names = (*names, config.name)
+        if names:
+            require_files(folder)
+        else:
+            _ = self.own
+
+    @property
+    def own(self) -> Model:
+        """The model of the folder's own graph; loaded when first asked for."""
+        return self._graphs[-1][0].model
+
+    def answer(self, texts: Sequence[str]) -> Answers:
+        """Each text by the first tier that is sure of it."""
+        scores = np.tile(np.array(self._config.prior), (len(texts), 1))
+        tier, cut = np.full(len(texts), -1), np.zeros(len(texts), bool)
+        left = np.arange(len(texts))
+        if self._ngrams is not None:
+            ngrams, margins = self._ngrams
+            said = ngrams.probabilities(texts)
+            sure = _leads(said, margins)
+            scores[sure], tier[sure] = said[sure], 0
+            left = left[~sure]
+        views, shortened = self._views([texts[i] for i in left.tolist()])
+        readable = np.array([bool(view) for view in views], bool)
+        left, views = left[readable], [view for view in views if view]
+        cut[left] = np.array(shortened, bool)[readable]
+        for number, (graph, margins) in enumerate(self._graphs, start=int(self._ngrams is not None)):
+            if not len(left):
+                break
+            said, overflowing = graph.model.scores(views, self._batch_size)
+            sure = _leads(said, margins)
+            scores[left[sure]], tier[left[sure]] = said[sure], number
+            cut[left[sure]] |= overflowing[sure]
+            left, views = left[~sure], [view for view, done in zip(views, sure, strict=True) if not done]
+        return Answers(scores, tier, cut)
+
+    def _views(self, texts: Sequence[str]) -> tuple[list[str], list[bool]]:
+        """What the graphs read of each text, and whether that is less than all of it."""
+        if self._config.cleaned:
+            cleaned = [clean(text) for text in texts]
+            return [one.text for one in cleaned], [one.truncated for one in cleaned]
+        # a tokenizer takes time and memory in proportion to what it then cuts off; and no lone surrogates
+        most = 16 * self._config.max_length
+        views = [text[:most].encode("utf-8", "replace").decode() for text in texts]
+        return [view if view.strip() else "" for view in views], [len(text) > most for text in texts]
+
+
+class _Graph:
+    """A model that is loaded when it is first needed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._model: Model | None = None
+
+    @property
+    def model(self) -> Model:
+        with self._lock:
+            if self._model is None:
+                from sincerity.model import Model  # onnxruntime and tokenizers, not before they are needed
+
+                self._model = Model(self._folder)
+            return self._model
+
+
+def _shipped(tier: Tier) -> Path | None:
+    """The folder of a tier's model, if it is at hand as the margins know it; without it the next tier answers."""
+    if tier.model not in shipped_models():
+        return None
+    folder = model_folder(tier.model)
+    return folder if sha256(folder / MANIFEST) == tier.manifest else None
+
+
+def _leads(scores: NDArray[np.float64], margins: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether the most probable label leads the next by its margin; NaN never does."""
+    best = scores.argmax(axis=1)
+    ordered = np.partition(scores, -2, axis=1)
+    return np.asarray(ordered[:, -1] - ordered[:, -2] >= margins[best])
