@@ -51,7 +51,8 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_every_flipped_bit_of_a_known_model_is_refused(shipped: Path) -> None:
     rng = random.Random(0)
-    paths = [shipped / MANIFEST, *(shipped / DEFAULT_MODEL / name for name in (*READ, GRAPHS[0], MANIFEST))]
+    model = shipped / DEFAULT_MODEL
+    paths = [shipped / MANIFEST, *(model / name for name in (*READ, GRAPHS[0], MANIFEST) if (model / name).is_file())]
     for _ in range(FLIPS):
         with one_flipped_bit(rng.choice(paths), rng), pytest.raises(ModelError):
             verify(model_folder(DEFAULT_MODEL))
@@ -64,7 +65,7 @@ def test_every_flipped_bit_of_a_known_model_is_refused(shipped: Path) -> None:
 
 def test_every_flipped_bit_of_a_folder_with_a_manifest_is_refused(tiny: Path) -> None:
     rng = random.Random(1)
-    paths = [tiny / name for name in (*READ, GRAPHS[0], MANIFEST)]
+    paths = [tiny / name for name in (*READ, GRAPHS[0], MANIFEST) if (tiny / name).is_file()]
     for _ in range(FLIPS):
         with one_flipped_bit(rng.choice(paths), rng), pytest.raises(ModelError):
             Classifier(tiny)
