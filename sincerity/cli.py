@@ -16,8 +16,9 @@ import typer
 from sincerity import Classifier, Prediction, SincerityError, Status, TableError, __version__
 from sincerity.checkpoint import AGAIN
 from sincerity.folders import DEFAULT_MODEL, model_folder, shipped_models
-from sincerity.job import Options, Summary, label_table, preview
+from sincerity.job import Options, label_table, preview
 from sincerity.progress import Progress, closing_lines
+from sincerity.summary import Summary
 from sincerity.tables.outputs import Format
 from sincerity.tables.table import Kind
 

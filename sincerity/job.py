@@ -9,7 +9,7 @@ import stat
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ from sincerity.classifier import Classifier
 from sincerity.errors import SincerityError, TableError
 from sincerity.integrity import manifest, sha256
 from sincerity.prediction import Prediction, Status
-from sincerity.results import result_columns, result_values, unread_values
+from sincerity.results import Result, result_columns
+from sincerity.summary import Summary
 from sincerity.tables.inputs import open_table, text_index
 from sincerity.tables.outputs import Format, Layout, Writer, open_writer, output_format
 from sincerity.tables.parquet import finish_parquet
@@ -29,7 +30,6 @@ CHUNK = 1024
 """Rows in memory at a time. Chunks begin at fixed row numbers, so that a row has the same neighbours in every run."""
 
 _UNDECODED = re.compile("[\udc80-\udcff]")
-_MOST_PROBLEMS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,49 +58,6 @@ class Options:
 
 
 @dataclass(slots=True)
-class Summary:
-    """What a batch job has done so far."""
-
-    rows: int = 0
-    written: int = 0
-    labels: dict[str, int] = field(default_factory=dict)
-    """Rows of each label, without blank ones."""
-    uncertain: int = 0
-    """Labelled rows under the model's threshold."""
-    statuses: dict[str, int] = field(default_factory=dict)
-    """Rows of each status."""
-    unread: int = 0
-    """Rows that could not be read."""
-    problems: list[tuple[int, str]] = field(default_factory=list)
-    """Number and status of the first of them; the first row after the header is 1."""
-    resumed: int = 0
-    """Rows that an earlier run had done."""
-    share: float | None = None
-    """How much of the input has been read."""
-    found: str = ""
-    """What the input is, for people."""
-    text_column: str = ""
-
-    def count(self, prediction: Prediction) -> None:
-        """Take in a judged row."""
-        self._status(str(prediction.status))
-        if prediction.status is not Status.BLANK:
-            label = str(prediction.label)
-            self.labels[label] = self.labels.get(label, 0) + 1
-            self.uncertain += not prediction.certain
-
-    def count_unread(self, row: int, status: str) -> None:
-        """Take in a row that could not be read."""
-        self._status(status)
-        self.unread += 1
-        if len(self.problems) < _MOST_PROBLEMS:
-            self.problems.append((row, status))
-
-    def _status(self, status: str) -> None:
-        self.statuses[status] = self.statuses.get(status, 0) + 1
-
-
-@dataclass(slots=True)
 class Preview:
     """What a job would do."""
 
@@ -119,9 +76,9 @@ def preview(source: str | Path, target: str | Path, classifier: Classifier, opti
         index = text_index(table, options.text_column)
         layout = _layout(table, classifier, options)
         some = list(islice(table.rows, rows))
-        predictions = _predictions(some, index, classifier)
+        results = _results(some, index, classifier)
         shown = [(as_text(row.cells[index]), one if isinstance(one, Prediction) else None)
-                 for row, one in zip(some, predictions, strict=True)]  # fmt: skip
+                 for row, one in zip(some, results, strict=True)]  # fmt: skip
         output = output_format(target, table, options.format)
         return Preview(table.found, table.header[index], layout.names, output, shown)
 
@@ -193,27 +150,14 @@ class _Run:
         rows = list(islice(self.table.rows, CHUNK))
         if not rows:
             return None
-        errors: list[str] = []
-        results: list[list[Any]] = []
-        kept: list[Row] = []
-        width, summary = len(self._layout.results), self.summary
-        for row, prediction in zip(rows, _predictions(rows, self._index, self._classifier), strict=True):
-            summary.rows += 1
-            if isinstance(prediction, str):
-                summary.count_unread(summary.rows, prediction)
-                errors.append(f"{summary.rows},{prediction}\n")
-                if self._options.only or self._options.min_score:
-                    continue
-                results.append(unread_values(width, prediction))
-            else:
-                summary.count(prediction)
-                if not self._wanted(prediction):
-                    continue
-                results.append(result_values(prediction))
-            kept.append(row)
-        summary.written += len(kept)
-        summary.share = self.table.share_read()
-        return self.writer.rows(kept, results), "".join(errors).encode()
+        results: list[Result] = _results(rows, self._index, self._classifier)
+        errors = "".join([f"{row},{status}\n" for row, status in self.summary.count(results)])
+        if self._options.only or self._options.min_score:
+            wanted = [i for i, result in enumerate(results) if self._wanted(result)]
+            rows, results = [rows[i] for i in wanted], [results[i] for i in wanted]
+        self.summary.written += len(rows)
+        self.summary.share = self.table.share_read()
+        return self.writer.rows(rows, results), errors.encode()
 
     def skip(self, summary: dict[str, Any]) -> None:
         """Go on behind the rows that this summary speaks of."""
@@ -223,10 +167,12 @@ class _Run:
         if passed != self.summary.rows:
             raise TableError(f"{self.table.name} has fewer rows than before. Start over with --restart.")
 
-    def _wanted(self, prediction: Prediction) -> bool:
-        if self._options.only and (prediction.status is Status.BLANK or prediction.label not in self._options.only):
+    def _wanted(self, result: Result) -> bool:
+        if isinstance(result, str):
             return False
-        return prediction.score >= self._options.min_score
+        if self._options.only and (result.status is Status.BLANK or result.label not in self._options.only):
+            return False
+        return result.score >= self._options.min_score
 
 
 def _to_stream(source: str | Path, target: str | Path, classifier: Classifier, options: Options) -> Iterator[Summary]:
@@ -324,14 +270,16 @@ def _finish(
     return final
 
 
-def _predictions(rows: Sequence[Row], index: int, classifier: Classifier) -> list[Prediction | str]:
+def _results(rows: Sequence[Row], index: int, classifier: Classifier) -> list[Result]:
     """A prediction for each row, or the status that says why its text could not be read."""
     texts = [as_text(row.cells[index]) for row in rows]
     problems = [
         row.problem(index) or (UNDECODABLE if not text.isascii() and _UNDECODED.search(text) else "")
         for row, text in zip(rows, texts, strict=True)
     ]
-    judged = iter(classifier.classify(text for text, problem in zip(texts, problems, strict=True) if not problem))
+    if not any(problems):
+        return list(classifier.classify(texts))
+    judged = iter(classifier.classify([text for text, problem in zip(texts, problems, strict=True) if not problem]))
     return [problem or next(judged) for problem in problems]
 
 

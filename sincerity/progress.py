@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from sincerity.classifier import Classifier
 from sincerity.errors import ModelError
-from sincerity.job import Summary
+from sincerity.summary import Summary
 from sincerity.tables.table import MALFORMED, RAGGED, UNDECODABLE
 
 WHY = {

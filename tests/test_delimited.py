@@ -149,8 +149,8 @@ def test_a_cell_that_runs_on_for_ever_does_not_fill_the_memory(tmp_path: Path, m
 def test_empty_cells_beyond_the_header_are_left_out(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text("id,text\n1,a,,,\n2,b\n3,c,,x\n")
     assert [(row.cells, row.surplus, row.status) for row in read(tmp_path / "in.csv")[1]] == [
-        (["1", "a"], [], ""),
-        (["2", "b"], [], ""),
+        (["1", "a"], (), ""),
+        (["2", "b"], (), ""),
         (["3", "c"], ["", "x"], "ragged"),
     ]
 

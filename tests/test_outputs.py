@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from sources import BIG_ID, PERSON, SELLER
 
 from sincerity import Classifier, Prediction, TableError
-from sincerity.job import Options, Summary, label_table, preview
+from sincerity.job import Options, label_table, preview
+from sincerity.summary import Summary
 
 NEW = ["label", "score", "conversational", "promotional", "automated", "certain", "status"]
 LETTERS = ["label", "score", "short", "long", "certain", "status"]

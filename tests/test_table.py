@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sincerity import Classifier, TableError
-from sincerity.job import CHUNK, Options, Summary, label_table
+from sincerity.job import CHUNK, Options, label_table
+from sincerity.summary import Summary
 
 NEW = ["label", "score", "conversational", "promotional", "automated", "certain", "status"]
 PERSON = "Lovely to see you last night, did your sister find her scarf?"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sincerity.errors import TableError
-from sincerity.results import result_cells
+from sincerity.results import Result, result_cells, result_values
 from sincerity.tables.parquet import ParquetWriter
 from sincerity.tables.table import Kind, Row, Table, as_text
 
@@ -66,7 +66,7 @@ class Writer(Protocol):
     def start(self) -> bytes:
         """What stands before all rows."""
 
-    def rows(self, rows: Sequence[Row], results: Sequence[list[Any]]) -> bytes:
+    def rows(self, rows: Sequence[Row], results: Sequence[Result]) -> bytes:
         """Rows with the values of their result columns."""
 
 
@@ -111,13 +111,16 @@ class CsvWriter:
         self._writer.writerow(_safe(names) if self._safe else names)
         return (b"\xef\xbb\xbf" if self._bom else b"") + self._taken()
 
-    def rows(self, rows: Sequence[Row], results: Sequence[list[Any]]) -> bytes:
+    def rows(self, rows: Sequence[Row], results: Sequence[Result]) -> bytes:
         """Rows, whose bytes that were no characters are what they were."""
-        picked = self._layout.pick is not None
-        for row, values in zip(rows, results, strict=True):
+        width, pick = len(self._layout.results), self._layout.pick
+        for row, result in zip(rows, results, strict=True):
             cells = row.cells if self._strings else [as_text(cell) for cell in row.cells]
-            cells = cells + result_cells(values)
-            cells = self._layout.picked(cells) if picked else cells + row.surplus
+            cells = [*cells, *result_cells(result, width)]
+            if pick is not None:
+                cells = [cells[i] for i in pick]
+            elif row.surplus:
+                cells.extend(row.surplus)
             self._writer.writerow(_safe(cells) if self._safe else cells)
         return self._taken()
 
@@ -143,19 +146,21 @@ class JsonWriter:
         """Nothing."""
         return b""
 
-    def rows(self, rows: Sequence[Row], results: Sequence[list[Any]]) -> bytes:
+    def rows(self, rows: Sequence[Row], results: Sequence[Result]) -> bytes:
         """A line each."""
-        return b"".join(self._line(row, values) for row, values in zip(rows, results, strict=True))
+        width = len(self._layout.results)
+        pairs = zip(rows, results, strict=True)
+        return b"".join([self._line(row, result_values(result, width)) for row, result in pairs])
 
     def _line(self, row: Row, values: list[Any]) -> bytes:
         ours = dict(zip(self._layout.results, values, strict=True))
         if not self._raw:
             every = dict(zip(self._names, self._layout.picked([*row.cells, *values]), strict=True))
             if row.surplus and self._layout.pick is None:
-                every[SURPLUS] = row.surplus
+                every[SURPLUS] = list(row.surplus)
             return _dumped(every)
         if row.raw is None:
-            return _dumped({**ours, SURPLUS: row.surplus})
+            return _dumped({**ours, SURPLUS: list(row.surplus)})
         raw, value = row.raw
         if clash := next((name for name in ours if name in value), None):
             raise TableError(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from sincerity.errors import TableError
+from sincerity.results import Result, result_values
 from sincerity.tables.table import Kind, Meter, Row, Table, as_text
 
 if TYPE_CHECKING:
@@ -120,14 +121,15 @@ class ParquetWriter:
         """The schema."""
         return bytes(self._schema.serialize())
 
-    def rows(self, rows: Sequence[Row], results: Sequence[list[Any]]) -> bytes:
+    def rows(self, rows: Sequence[Row], results: Sequence[Result]) -> bytes:
         """One record batch."""
         pa = self._pa
         if not rows:
             return b""
         columns = self._input(rows)
-        for field, values in zip(self._results, zip(*results, strict=True), strict=True):
-            columns.append(pa.array(values, field.type))
+        values = [result_values(result, len(self._results)) for result in results]
+        for field, column in zip(self._results, zip(*values, strict=True), strict=True):
+            columns.append(pa.array(column, field.type))
         if self._pick is not None:
             columns = [columns[i] for i in self._pick]
         if self._surplus:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from operator import attrgetter
 from typing import Any
@@ -42,7 +42,7 @@ class Row:
 
     cells: list[Any]
     """As many as the header has; strings, except from JSON lines and Parquet."""
-    surplus: list[str] = field(default_factory=list)
+    surplus: Sequence[str] = ()
     """What no column is there for."""
     status: str = ""
     """Why the row could not be read; empty where it could."""
