@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -186,3 +187,46 @@ def test_a_closed_pipe_ends_quietly() -> None:
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=ROOT)
     assert done.stdout.startswith("conversational\t")
     assert "Traceback" not in done.stderr
+
+
+def test_dry_run_says_what_was_found_and_writes_nothing(tweets: Path, tmp_path: Path) -> None:
+    done = run("batch", str(tweets), "-o", str(tmp_path / "out.jsonl"), "--dry-run")
+    assert done.returncode == 0
+    assert [line.split("\t")[0] for line in done.stdout.splitlines()] == ["conversational", "promotional"]
+    assert "tweets.csv: CSV, separated by commas, utf-8; text in 'text'." in done.stderr
+    assert "To be written, as jsonl: id, text, label, score, conversational" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["tweets.csv"]
+
+
+def test_batch_takes_every_option(tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_bytes("id;Nachricht\n1;Kommst du um acht? Grüße\n2;=1+1\n3;a;b\n".encode("cp1252"))
+    done = run(
+        *("batch", str(tmp_path / "in.txt"), "-o", str(tmp_path / "out.txt"), "--text-column", "Nachricht"),
+        *("--from", "csv", "--to", "tsv", "--encoding", "cp1252", "--separator", ";", "--prefix", "s_", "--safe-csv"),
+        *("--columns", "Nachricht,s_status,id", "--errors", str(tmp_path / "errors.csv"), "--restart"),
+    )
+    assert done.returncode == 1
+    assert (tmp_path / "out.txt").read_text("utf-8") == (
+        "Nachricht\ts_status\tid\nKommst du um acht? Grüße\tok\t1\n'=1+1\tok\t2\na\tragged\t3\n"
+    )
+    assert (tmp_path / "errors.csv").read_text() == "row,status\n3,ragged\n"
+    assert (
+        "1 rows have more cells than the header, or none for the text; kept without a label (ragged): 3." in done.stderr
+    )
+
+
+def test_batch_filters_by_label_and_score(tweets: Path) -> None:
+    done = run("batch", str(tweets), "--only", "promotional", "--only", "automated", "--min-score", "0.1")
+    assert [row["id"] for row in csv.DictReader(done.stdout.splitlines())] == ["2"]
+    assert "2 rows in" in done.stderr
+    assert "1 written" in done.stderr
+
+
+def test_the_closing_table_has_corrected_shares() -> None:
+    done = run("batch", "data/sample.csv")
+    lines = done.stderr.splitlines()
+    assert lines[0] == "data/sample.csv: CSV, separated by commas, utf-8; text in 'text'."
+    assert re.fullmatch(r"80 rows in \d+ s\.", lines[1])
+    assert lines[2].split() == "rows counted corrected for the model's errors (95 % interval)".split()
+    for label, line in zip(("conversational", "promotional", "automated"), lines[3:6], strict=True):
+        assert re.fullmatch(rf"{label} +\d+ +\d+\.\d %  +\d+\.\d % \(\d+\.\d to \d+\.\d\)", line)

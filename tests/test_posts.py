@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import sources
+from fuzz_readers import READERS, fuzz
 from sources import BIG_ID, OWNER, PERSON, SELLER
 
 from sincerity import TableError
@@ -225,3 +226,11 @@ def test_a_folder_of_nothing_known_is_an_error(tmp_path: Path) -> None:
 
 def test_the_schema_is_the_one_that_is_documented() -> None:
     assert POST_COLUMNS == ("id", "author", "created_at", "in_reply_to", "client", "channel", "text")
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_damaged_input_gives_rows_or_a_table_error(name: str) -> None:
+    """The short form of `python tests/fuzz_readers.py`."""
+    if name == "parquet":
+        pytest.importorskip("pyarrow", reason="needs the tables extra")
+    assert fuzz(name, seconds=0.5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import io
+import lzma
 import re
 import tarfile
 import zipfile
@@ -34,6 +35,12 @@ _LINKEDIN = re.compile(r"(?:^|/)(?:messages|invitations)\.csv$", re.IGNORECASE)
 _OUTBOX = re.compile(r"(?:^|/)outbox\.json$")
 _MAIL = re.compile(r"\.(?:eml|mbox)$", re.IGNORECASE)
 
+_DAMAGE = (
+    zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError,
+    OSError, ValueError,
+)  # fmt: skip
+"""What reading an archive that is damaged or encrypted raises."""
+
 Posts = Iterator[Post | None]
 """None stands for a post that could not be read."""
 Stream = io.BufferedReader
@@ -45,7 +52,9 @@ def open_folder(folder: Path, kind: Kind | None) -> Table:
     """An unpacked archive."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     meter = Meter()
-    members: Members = {path.relative_to(folder).as_posix(): _counted(_opener(path), meter) for path in paths}
+    members: Members = {
+        path.relative_to(folder).as_posix(): _counted(str(path), _opener(path), meter) for path in paths
+    }
     sizes = {path.relative_to(folder).as_posix(): path.stat().st_size for path in paths}
     return _open(str(folder), members, sizes, kind, meter)
 
@@ -60,15 +69,15 @@ def open_archive(name: str, file: IO[bytes], kind: Kind | None, stack: ExitStack
             packed = stack.enter_context(zipfile.ZipFile(file))
             for info in packed.infolist():
                 sizes[info.filename] = info.file_size
-                members[info.filename] = _counted(lambda info=info: packed.open(info), meter)  # type: ignore[misc]
+                members[info.filename] = _counted(info.filename, lambda info=info: packed.open(info), meter)  # type: ignore[misc]
         else:
             file.seek(0)
             tar = stack.enter_context(tarfile.open(fileobj=file))  # noqa: SIM115
             for entry in tar:
                 if entry.isfile():
                     sizes[entry.name] = entry.size
-                    members[entry.name] = _counted(lambda entry=entry: tar.extractfile(entry), meter)  # type: ignore[misc,arg-type]
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, zlib.error) as error:
+                    members[entry.name] = _counted(entry.name, lambda entry=entry: tar.extractfile(entry), meter)  # type: ignore[misc,arg-type]
+    except _DAMAGE as error:
         raise TableError(f"{name} is no archive that can be read ({error}). Get it again, or unpack it.") from error
     if any(member.startswith(("xl/", "content.xml")) for member in members):
         raise TableError(f"{name} is a workbook. Expected: a table as text. Save the sheet as CSV UTF-8.")
@@ -102,7 +111,7 @@ def _open(name: str, members: Members, sizes: dict[str, int], kind: Kind | None,
         posts = chain.from_iterable(read(members[member]()) for member in names)
     title = {Kind.TWITTER: "a Twitter archive", Kind.LINKEDIN: "a LinkedIn export", Kind.MASTODON: "a Mastodon archive"}
     listed = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-    return posts_table(name, kind, f"{title.get(kind, 'mail')}: {listed}", _guarded(name, posts), meter)
+    return posts_table(name, kind, f"{title.get(kind, 'mail')}: {listed}", posts, meter)
 
 
 def _contents(members: Members) -> dict[Kind, list[str]]:
@@ -121,13 +130,6 @@ def _contents(members: Members) -> dict[Kind, list[str]]:
         Kind.MAIL: matching(_MAIL),
     }
     return {kind: names for kind, names in found.items() if names}
-
-
-def _guarded(name: str, posts: Posts) -> Posts:
-    try:
-        yield from posts
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise TableError(f"{name} is damaged or encrypted ({error}). Get it again, or unpack it.") from error
 
 
 # Twitter ----------------------------------------------------------------------------------------------------------
@@ -301,19 +303,34 @@ def _opener(path: Path) -> Callable[[], IO[bytes]]:
     return lambda: path.open("rb")
 
 
-def _counted(opener: Callable[[], IO[bytes]], meter: Meter) -> Callable[[], Stream]:
-    return lambda: io.BufferedReader(_Counted(opener(), meter), 1 << 18)
+def _counted(name: str, opener: Callable[[], IO[bytes]], meter: Meter) -> Callable[[], Stream]:
+    def open_member() -> Stream:
+        try:
+            return io.BufferedReader(_Member(name, opener(), meter), 1 << 18)
+        except _DAMAGE as error:
+            raise _damaged(name, error) from error
+
+    return open_member
 
 
-class _Counted(io.RawIOBase):
-    def __init__(self, stream: IO[bytes], meter: Meter) -> None:
-        self._stream, self._meter = stream, meter
+def _damaged(name: str, error: BaseException) -> TableError:
+    return TableError(f"{name} is damaged or encrypted ({error}). Get the archive again, or unpack it.")
+
+
+class _Member(io.RawIOBase):
+    """A file of an archive that counts what has been read of it, and says its name when it is damaged."""
+
+    def __init__(self, name: str, stream: IO[bytes], meter: Meter) -> None:
+        self._name, self._stream, self._meter = name, stream, meter
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        part = self._stream.read(len(buffer))
+        try:
+            part = self._stream.read(len(buffer))
+        except _DAMAGE as error:
+            raise _damaged(self._name, error) from error
         buffer[: len(part)] = part
         self._meter.read += len(part)
         return len(part)
