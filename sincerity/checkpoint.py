@@ -21,6 +21,7 @@ from typing import IO, Any
 from sincerity.errors import TableError
 
 _FORMAT = 1
+_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
 _SHORTEST = 0.2
 """Seconds between checkpoints, at least; more where writing one takes long."""
 _SHARE = 50
@@ -41,7 +42,7 @@ class Part:
         try:
             if self.target.is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-            self._file = os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666), "r+b", buffering=0)
+            self._file = os.fdopen(os.open(self.path, _FLAGS, 0o666), "r+b", buffering=0)
             _lock(self._file, self.path)
             if os.fstat(self._file.fileno()).st_size < size:
                 raise TableError(f"{self.path} is shorter than its checkpoint says. Start over with --restart.")
@@ -127,6 +128,10 @@ class Checkpoint:
                 "it was started with, or start over with --restart."
             )
         return state
+
+    def exists(self) -> bool:
+        """Whether there is one on disk."""
+        return self._path.exists()
 
     def due(self) -> bool:
         """Whether it is time for the next one."""

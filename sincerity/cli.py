@@ -186,7 +186,7 @@ def _stopped(stop: BaseException, summary: Summary, output: str) -> NoReturn:
     else:
         code = 128 + (signal.SIGINT if isinstance(stop, KeyboardInterrupt) else signal.SIGTERM)
         why = "interrupted" if isinstance(stop, KeyboardInterrupt) else "told to end"
-    resumable = Path(f"{output}.checkpoint").exists()
+    resumable = Path(f"{Path(output).resolve()}.checkpoint").exists()
     rest = AGAIN if resumable else "No part of it is kept." if output != "-" else ""
     _note(f"Stopped after {summary.rows} rows: {why}. {rest}".rstrip())
     raise typer.Exit(code)

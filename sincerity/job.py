@@ -228,6 +228,8 @@ def _resumable(
                 for name, part in parts.items():
                     part.cut(done["sizes"][name])
                 _save(done, parts, checkpoint)
+            if not checkpoint.exists():
+                _discard(parts, checkpoint)
         raise
     for part in parts.values():
         part.sync()

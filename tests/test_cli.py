@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
@@ -12,6 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import sources
 import tiny_model
 from hub_client import LoopbackHub
 
@@ -230,3 +232,41 @@ def test_the_closing_table_has_corrected_shares() -> None:
     assert lines[2].split() == "rows counted corrected for the model's errors (95 % interval)".split()
     for label, line in zip(("conversational", "promotional", "automated"), lines[3:6], strict=True):
         assert re.fullmatch(rf"{label} +\d+ +\d+\.\d %  +\d+\.\d % \(\d+\.\d to \d+\.\d\)", line)
+
+
+@pytest.mark.parametrize("name", ["in.zip", "in.parquet", "in.jsonl"])
+def test_every_kind_of_input_comes_through_a_pipe(name: str, tmp_path: Path) -> None:
+    if name == "in.zip":
+        sources.write_zip(tmp_path / name, sources.TWITTER_2019)
+    elif name == "in.jsonl":
+        (tmp_path / name).write_text('{"text": "See you at eight?"}\n' * 3)
+    else:
+        pyarrow = pytest.importorskip("pyarrow", reason="needs the tables extra")
+        parquet = pytest.importorskip("pyarrow.parquet")
+        parquet.write_table(pyarrow.table({"text": ["See you at eight?"] * 3}), tmp_path / name)
+    done = run("batch", "-", "--to", "jsonl", stdin=(tmp_path / name).read_bytes())
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["status"] for line in done.stdout.splitlines()] == ["ok"] * 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this system has no pseudo-terminals")
+def test_a_terminal_sees_progress_with_rate_and_time_left(tmp_path: Path) -> None:
+    import pty
+
+    rows = "".join(f"{i},buy now\n" for i in range(3000))
+    (tmp_path / "in.csv").write_text("id,text\n" + rows)
+    model = tiny_model.write(tmp_path / "model")
+    command = ["batch", str(tmp_path / "in.csv"), "-o", str(tmp_path / "out.csv"), "--model", str(model)]
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([sys.executable, "-m", "sincerity", *command], stderr=theirs, cwd=ROOT) as process:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # the other end is closed
+            while part := os.read(ours, 1 << 16):
+                shown += part
+    os.close(ours)
+    assert process.returncode == 0
+    lines = shown.decode().split("\r\033[K")
+    assert re.fullmatch(r"1 024 rows, [\d ]+ a second, \d+ %", lines[1])
+    assert re.fullmatch(r"2 048 rows, [\d ]+ a second, \d+ %(, \d+ s left)?", lines[2])
+    assert lines[-1].startswith(str(tmp_path / "in.csv"))

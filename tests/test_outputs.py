@@ -263,6 +263,14 @@ def test_cells_that_a_spreadsheet_would_run_are_made_safe_on_request(tmp_path: P
         label(tmp_path / "in.csv", tmp_path / "out.jsonl", safe_csv=True)
 
 
+def test_a_header_alone_gives_an_output_without_rows(tmp_path: Path) -> None:
+    write(tmp_path / "in.csv", "id,text\n")
+    for name, read in (("out.jsonl", read_jsonl), ("out.parquet", read_parquet)):
+        assert label(tmp_path / "in.csv", tmp_path / name).rows == 0
+        assert read(tmp_path / name) == []
+    assert label(tmp_path / "out.parquet", tmp_path / "back.csv", prefix="b_").rows == 0
+
+
 BADINPUT = Path(os.environ.get("SINCERITY_DATA", "nowhere")).parent / "badinput"
 needs_badinput = pytest.mark.skipif(not BADINPUT.is_dir(), reason="the corpora of bad input are not here")
 

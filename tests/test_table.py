@@ -245,13 +245,21 @@ def test_a_usual_name_is_guessed(name: str, tmp_path: Path, out: Path, classifie
         assert read(out)[1][-1] == "ok"
 
 
-@pytest.mark.parametrize("header", ["id,author", "body,text", "id,text,Text", "text,text"])
+@pytest.mark.parametrize("name", ["Tweet Content", "message_body", "Post text", "message.text"])
+def test_a_longer_name_that_ends_in_a_usual_word_is_guessed(
+    name: str, tmp_path: Path, out: Path, classifier: Classifier
+) -> None:
+    label(write(tmp_path / "in.csv", f"message_id,{name},text_length\n1,hello there,11\n"), out, classifier)
+    assert read(out)[1][-1] == "ok"
+
+
+@pytest.mark.parametrize("header", ["id,author", "body,text", "id,text,Text", "text,text", "tweet text,post text"])
 def test_what_is_not_clear_is_not_guessed(header: str, tmp_path: Path, out: Path, classifier: Classifier) -> None:
     source = write(tmp_path / "in.csv", f"{header}\n1,2\n")
     with pytest.raises(TableError, match="does not tell which column is the text") as caught:
         label(source, out, classifier)
     assert f"Columns: {header.replace(',', ', ')}." in str(caught.value)
-    assert re.search(r"Choose one with --text-column '\w+'\.", str(caught.value))
+    assert re.search(r"Choose one with --text-column '[\w ]+'\.", str(caught.value))
 
 
 def test_a_named_column_is_taken_whatever_its_name(tmp_path: Path, out: Path, classifier: Classifier) -> None:

@@ -23,10 +23,9 @@ from sincerity.tables.table import MALFORMED, Kind, Meter, Table, posts_table
 SAMPLE = 1 << 18
 """Bytes from the start of an input by which its kind, encoding and dialect are told."""
 
-_TEXT_NAMES = (
-    *("text", "full_text", "tweet", "post", "message", "body", "content", "comment"),
-    *("tweet_text", "post_text", "message_text", "comment_text", "caption"),
-)
+_TEXT_NAMES = ("text", "full_text", "tweet", "post", "message", "body", "content", "comment")
+_TEXT_ENDS = ("text", "message", "body", "content", "caption")
+"""Last words of what columns of text are called when they have a longer name: `Tweet Content`."""
 _EXTENSIONS = {
     **{".csv": Kind.CSV, ".tsv": Kind.TSV, ".tab": Kind.TSV, ".jsonl": Kind.JSONL, ".ndjson": Kind.JSONL},
     **{".parquet": Kind.PARQUET, ".mbox": Kind.MAIL, ".eml": Kind.MAIL},
@@ -155,7 +154,8 @@ def text_index(table: Table, text_column: str | None) -> int:
     if text_column is not None:
         return column_index(table, text_column, "--text-column")
     usual = [name for name in table.header if "_".join(name.lower().split()) in _TEXT_NAMES]
-    if len(usual) == 1 and table.header.count(usual[0]) == 1:
+    usual = usual or [name for name in table.header if re.split(r"[\W_]+", name.lower().strip())[-1] in _TEXT_ENDS]
+    if len(usual) == 1:
         return table.header.index(usual[0])
     raise TableError(
         f"{table.name} does not tell which column is the text. "
