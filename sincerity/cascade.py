@@ -142,7 +142,7 @@ class Cascade:
         if self._ngrams is not None:
             ngrams, margins = self._ngrams
             said = ngrams.probabilities(texts)
-            sure = _leads(said, margins)
+            sure = leads(said, margins)
             scores[sure], tier[sure] = said[sure], 0
             left = left[~sure]
         views, shortened = self._views([texts[i] for i in left.tolist()])
@@ -153,7 +153,7 @@ class Cascade:
             if not len(left):
                 break
             said, overflowing = graph.model.scores(views, self._batch_size)
-            sure = _leads(said, margins)
+            sure = leads(said, margins)
             scores[left[sure]], tier[left[sure]] = said[sure], number
             cut[left[sure]] |= overflowing[sure]
             left, views = left[~sure], [view for view, done in zip(views, sure, strict=True) if not done]
@@ -196,8 +196,8 @@ def _shipped(tier: Tier) -> Path | None:
     return folder if sha256(folder / MANIFEST) == tier.manifest else None
 
 
-def _leads(scores: NDArray[np.float64], margins: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Whether the most probable label leads the next by its margin; NaN never does."""
+def leads(scores: NDArray[np.float64], margins: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether the most probable label of each row leads the next by its own margin; NaN never does."""
     best = scores.argmax(axis=1)
     ordered = np.partition(scores, -2, axis=1)
     return np.asarray(ordered[:, -1] - ordered[:, -2] >= margins[best])

@@ -4,8 +4,9 @@
 
 `build/scores` holds .npz files with `ids` of texts of the unlabelled pool and `probs` (texts, labels), the accurate
 model's probabilities (`python -m training.pool` writes such files). The labelled rows are added as they are. A fixed
-tenth of the pool's texts is left out, by which `training.cascade` chooses when the tier may answer. Writes
-`ngrams.npy` into the model's folder, and how it did on the texts left out beside the scores, as tier.json.
+tenth of the pool's texts is left out, by which `training.cascade` chooses when the tier may answer, and another, on
+which benchmarks measure. Writes `ngrams.npy` into the model's folder, and how it did on the first of these tenths
+beside the scores, as tier.json.
 """
 
 from __future__ import annotations
@@ -21,13 +22,14 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from sincerity.integrity import NGRAMS
 from sincerity.labels import Label
 from sincerity.ngrams import FACTORS, LONGEST, NGrams, buffers, groups
 from training.command import run
 from training.corpus import CorpusError, data_folder, in_validation, read_jsonl, training_rows
+from training.manifest import write_manifest
 from training.prepare import soft_target
 
-FILE = "ngrams.npy"
 BITS = 18
 PENALTY = 0.1
 """Of the squared weights; one text's log-loss counts 1."""
@@ -35,12 +37,15 @@ ITERATIONS = 60
 CLIPS = (8.0, 6.0, 4.0, 3.0, 2.0)
 """Largest weights, in units of a bell curve's width times ten, that are tried before rounding to 8 bits."""
 
+FITTING, CHOOSING, MEASURING = "fitting", "choosing", "measuring"
+
 Floats = NDArray[np.float64]
 
 
-def left_out(id_: str) -> bool:
-    """Whether a text of the pool belongs to the fixed tenth that no tier is fitted to."""
-    return int(hashlib.sha1(f"cascade\n{id_}".encode()).hexdigest()[:8], 16) < 0.1 * 2**32
+def part(id_: str) -> str:
+    """What a text of the pool is for, by its id: to fit tiers, a tenth to choose margins, a tenth to measure on."""
+    place = int(hashlib.sha1(f"cascade\n{id_}".encode()).hexdigest()[:8], 16) / 2**32
+    return CHOOSING if place < 0.1 else MEASURING if place < 0.2 else FITTING
 
 
 def scored_texts(folder: Path) -> tuple[list[str], list[str], Floats]:
@@ -48,7 +53,8 @@ def scored_texts(folder: Path) -> tuple[list[str], list[str], Floats]:
     scores: dict[str, Floats] = {}
     for path in sorted(folder.glob("*.npz")):
         with np.load(path, allow_pickle=False) as file:
-            scores.update(zip(map(str, file["ids"]), file["probs"].astype(np.float64), strict=True))
+            named = "probs" if "probs" in file else "probabilities"
+            scores.update(zip(map(str, file["ids"]), file[named].astype(np.float64), strict=True))
     if not scores:
         raise CorpusError(f"{folder} holds no scores. Expected: .npz files with ids and probs; see training.pool.")
     pool = read_jsonl(data_folder() / "messages" / "unlabelled.jsonl.gz")
@@ -131,22 +137,24 @@ def main(
     started = time.monotonic()
     labels = [str(label) for label in Label]
     ids, texts, probabilities = scored_texts(scores)
-    held = np.array([left_out(id_) for id_ in ids])
+    parts = np.array([part(id_) for id_ in ids])
+    fitted, held = parts == FITTING, parts == CHOOSING
     rows = [row for row in training_rows() if not in_validation(row.group)]
-    train = [text for text, out in zip(texts, held, strict=True) if not out] + [row.text for row in rows]
-    targets = np.concatenate([probabilities[~held], [soft_target(row, labels) for row in rows]])
-    test = [text for text, out in zip(texts, held, strict=True) if out]
+    train = [text for text, use in zip(texts, fitted, strict=True) if use] + [row.text for row in rows]
+    targets = np.concatenate([probabilities[fitted], [soft_target(row, labels) for row in rows]])
+    test = [text for text, use in zip(texts, held, strict=True) if use]
     features = counts(test)
     weights, step = rounded(fit(counts(train), targets), features, probabilities[held])
-    np.save(folder / FILE, weights)
+    np.save(folder / NGRAMS, weights)
+    write_manifest(folder)
     said = NGrams(weights, step).probabilities(test)
     judged = ~np.isnan(said[:, 0])
     about = {
-        "texts": len(texts) - int(held.sum()),
+        "texts": int(fitted.sum()),
         "labelled_rows": len(rows),
         "bits": BITS,
         "step": step,
-        "megabytes": round((folder / FILE).stat().st_size / 1e6, 2),
+        "megabytes": round((folder / NGRAMS).stat().st_size / 1e6, 2),
         "left_out": {
             "texts": int(held.sum()),
             "judged": round(float(judged.mean()), 4),
