@@ -56,6 +56,8 @@ class Classifier:
         self._cascade = Cascade(self.folder, self._config, batch_size=batch_size, fast=cascade)
         self._threads = threads or _cores()
         self.name = self._config.name
+        self.models = self._cascade.names
+        """Who may answer, fastest first: what `Prediction.model` can be."""
         self.labels: tuple[str, ...] = tuple(Label(x) if x in set(Label) else x for x in self._config.labels)
         measured = self._config.cascade if cascade and self._config.cascade else self._config
         self.threshold, self.confusion, self.prior = measured.threshold, measured.confusion, self._config.prior

@@ -9,22 +9,25 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from sincerity import Classifier, Prediction, SincerityError, Status, TableError, __version__
 from sincerity.checkpoint import AGAIN
 from sincerity.folders import DEFAULT_MODEL, model_folder, shipped_models
-from sincerity.job import Options, label_table, preview
 from sincerity.progress import Progress, closing_lines
 from sincerity.summary import Summary
 from sincerity.tables.outputs import Format
 from sincerity.tables.table import Kind
 
+if TYPE_CHECKING:
+    from sincerity.job import Options
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,  # rich takes longer to import than everything else that --help needs
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Tell people talking to people from promotion and automation.",
@@ -32,6 +35,9 @@ app = typer.Typer(
 
 Model = Annotated[str, typer.Option("--model", "-m", help="A shipped model, a folder, or a Hub name org/name.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Threads to compute with; all cores by default.")]
+Accurate = Annotated[
+    bool, typer.Option("--accurate", help="Let the accurate model answer every text, also where a faster one is sure.")
+]
 
 _CHUNK_BYTES = 1 << 16
 _NO_CONTROLS = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)])
@@ -63,9 +69,10 @@ def classify(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, with every probability.")] = False,
     model: Model = DEFAULT_MODEL,
     threads: Threads = None,
+    accurate: Accurate = False,
 ) -> None:
     """Label texts: label, probability, certain or uncertain or blank, and the text, separated by tabs."""
-    classifier = Classifier.from_pretrained(model, threads=threads)
+    classifier = Classifier.from_pretrained(model, threads=threads, cascade=not accurate)
     render = _as_json if as_json else _as_line
     for some in [texts] if texts and texts != ["-"] else _stdin_lines():
         for text, prediction in zip(some, classifier.classify(some), strict=True):
@@ -136,15 +143,18 @@ def batch(
     restart: Annotated[bool, typer.Option("--restart", help="Forget what an unfinished run has done.")] = False,
     model: Model = DEFAULT_MODEL,
     threads: Threads = None,
+    accurate: Accurate = False,
 ) -> None:
     """Label a table, an archive or mail: every row and column is kept; label, probabilities, certain and status are
     appended. A run that was stopped goes on where it was when the same command is given again."""
+    from sincerity.job import Options, label_table  # readers of every format, not before they are needed
+
     options = Options(
         text_column=text_column, kind=kind, encoding=encoding, separator=separator, format=to, prefix=prefix,
         columns=tuple(columns.split(",")) if columns else (), only=tuple(only or ()), min_score=min_score,
         safe_csv=safe_csv, errors=errors,
     )  # fmt: skip
-    classifier = Classifier.from_pretrained(model, threads=threads)
+    classifier = Classifier.from_pretrained(model, threads=threads, cascade=not accurate)
     if dry_run:
         _preview(source, output, classifier, options)
         return
@@ -168,6 +178,8 @@ def batch(
 
 
 def _preview(source: str, output: str, classifier: Classifier, options: Options) -> None:
+    from sincerity.job import preview
+
     seen = preview(source, output, classifier, options)
     _note(f"{source}: {seen.found}; text in {seen.text_column!r}.")
     _note(f"To be written, as {seen.format}: {', '.join(seen.columns)}.")
@@ -208,6 +220,7 @@ def audit(
     restart: Annotated[bool, typer.Option("--restart", help="Forget what an unfinished run has done.")] = False,
     model: Model = DEFAULT_MODEL,
     threads: Threads = None,
+    accurate: Accurate = False,
 ) -> None:
     """How much of a stream is conversation: labels, templates and times, of all and of each author, as a report.
 
@@ -219,7 +232,8 @@ def audit(
         text_column=text_column, author_column=author_column, time_column=time_column, kind=kind, encoding=encoding,
         separator=separator,
     )  # fmt: skip
-    job = AuditJob(source, output, Classifier.from_pretrained(model, threads=threads), options, restart=restart)
+    classifier = Classifier.from_pretrained(model, threads=threads, cascade=not accurate)
+    job = AuditJob(source, output, classifier, options, restart=restart)
     if job.resumed:
         _note(f"Going on behind post {job.resumed}.")
     progress = Progress()

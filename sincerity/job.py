@@ -312,6 +312,7 @@ def _job(source: str | Path, classifier: Classifier, options: Options) -> dict[s
         "tool": f"sincerity {__version__}",
         "model": {
             "name": classifier.name,
+            "answers": list(classifier.models),
             "sha256": hashlib.sha256(manifest(folder).encode()).hexdigest(),
             "threshold": classifier.threshold,
             "labels": list(map(str, classifier.labels)),
