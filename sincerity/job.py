@@ -22,7 +22,7 @@ from sincerity.prediction import Prediction, Status
 from sincerity.results import Result, result_columns
 from sincerity.summary import Summary
 from sincerity.tables.inputs import open_table, text_index
-from sincerity.tables.outputs import Format, Layout, Writer, open_writer, output_format
+from sincerity.tables.outputs import Format, Layout, Writer, is_stream, open_writer, output_format
 from sincerity.tables.parquet import finish_parquet
 from sincerity.tables.table import UNDECODABLE, Row, Table, as_text
 
@@ -101,11 +101,10 @@ def label_table(
         TableError: The input cannot be read or lacks what was asked for, or the output cannot be written.
     """
     options = options or Options()
-    path = Path(target)
-    if str(target) in ("-", "/dev/stdout") or (path.exists() and not path.is_file() and not path.is_dir()):
+    if is_stream(target):
         yield from _to_stream(source, target, classifier, options)
         return
-    path = path.resolve()
+    path = Path(target).resolve()
     job = _job(source, classifier, options)
     checkpoint = Checkpoint(path, job)
     parts = {"output": Part(path)}

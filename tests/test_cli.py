@@ -244,6 +244,10 @@ def test_every_kind_of_input_comes_through_a_pipe(name: str, tmp_path: Path) -> 
         pyarrow = pytest.importorskip("pyarrow", reason="needs the tables extra")
         parquet = pytest.importorskip("pyarrow.parquet")
         parquet.write_table(pyarrow.table({"text": ["See you at eight?"] * 3}), tmp_path / name)
+    assert run("batch", str(tmp_path / name)).stdout.count("ok\n" if name != "in.jsonl" else '"ok"}\n') == 3
+    refused = run("batch", str(tmp_path / name), "--to", "parquet")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "Parquet cannot be written to -. Name a file with --output" in refused.stderr
     done = run("batch", "-", "--to", "jsonl", stdin=(tmp_path / name).read_bytes())
     assert done.returncode == 0, done.stderr
     assert [json.loads(line)["status"] for line in done.stdout.splitlines()] == ["ok"] * 3

@@ -112,8 +112,8 @@ def test_killed_at_random_points_and_run_again_it_gives_the_same_file(
             if process.returncode != -signal.SIGKILL:
                 break
         assert process.returncode == 1, err
+        assert files(tmp_path) == DONE, err
         assert out.read_bytes() == reference
-        assert files(tmp_path) == DONE
         finished += 1
     print(
         f"{kills} kills, {finished} jobs of {KILL_ROWS} rows ({whole:.1f} s) finished, {resumed} resumed: all the same"

@@ -70,15 +70,26 @@ class Writer(Protocol):
         """Rows with the values of their result columns."""
 
 
+def is_stream(target: str | Path) -> bool:
+    """Whether a target is standard output, a pipe or a device: nothing that could be put in its place at the end."""
+    path = Path(target)
+    return str(target) in ("-", "/dev/stdout") or (path.exists() and not path.is_file() and not path.is_dir())
+
+
 def output_format(target: str | Path, table: Table, given: str | None) -> Format:
     """The format asked for, that of the target's name, or that of the input; CSV for archives and mail."""
+    if is_stream(target) and given == Format.PARQUET:
+        raise TableError(
+            f"Parquet cannot be written to {target}. Name a file with --output, or another format with --to."
+        )
     if given is not None:
         try:
             return Format(given)
         except ValueError as error:
             raise TableError(f"{given!r} is no format of output. Expected one of: {', '.join(Format)}.") from error
     named = _EXTENSIONS.get(Path(target).suffix.lower())
-    return named or (Format(table.kind.value) if table.kind.value in set(Format) else Format.CSV)
+    own = Format(table.kind.value) if table.kind.value in set(Format) else Format.CSV
+    return named or (Format.CSV if own is Format.PARQUET and is_stream(target) else own)
 
 
 def open_writer(target: str | Path, table: Table, layout: Layout, output: Format, *, safe: bool) -> Writer:
