@@ -32,6 +32,13 @@ class Point(NamedTuple):
     interval: tuple[float, float]
 
 
+class Line(NamedTuple):
+    """One system over a growing quantity, as points (quantity, speed)."""
+
+    name: str
+    points: list[tuple[float, float]]
+
+
 def draw_quality(scores: dict[str, Any], path: Path) -> None:
     """Confusion, reliability and risk against coverage, side by side, from what `training.score.score` returns."""
     with mpl.rc_context(STYLE):
@@ -65,6 +72,21 @@ def draw_frontier(points: Sequence[Point], ours: str, path: Path) -> None:
         axes.margins(x=0.12)
         axes.grid(axis="y", color="#eeeeee")
         axes.set_axisbelow(True)
+        save(figure, path)
+
+
+def draw_lines(panels: dict[str, list[Line]], ylabel: str, path: Path) -> None:
+    """Lines over what each panel's name says, both axes logarithmic, side by side."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(10, 4), layout="constrained")
+        for axes, (xlabel, lines) in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels.items(), strict=True):
+            for number, line in enumerate(lines):
+                colour = BLUE if number == 0 else INK
+                axes.plot(*zip(*line.points, strict=True), "o-", color=colour, alpha=1 - 0.2 * max(0, number - 1))
+                axes.annotate(line.name, line.points[-1], xytext=(4, 4), textcoords="offset points", color=colour)
+            axes.set(xscale="log", yscale="log", xlabel=xlabel, ylabel=ylabel)
+            axes.grid(axis="y", color="#eeeeee")
+            axes.margins(x=0.15)
         save(figure, path)
 
 
