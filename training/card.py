@@ -50,8 +50,8 @@ best macro-F1 on the {validation_rows} messages of the validation split was kept
 Probabilities are calibrated: a temperature of {temperature} is folded into the last layer. The graph has 8-bit weights
 and products with one scale per token, so that a text's result does not depend on its batch (largest move seen:
 {batch_probability_difference:.1g}); its labels agree with the float graph's on {agreement_with_float:.2%} of
-{agreement_texts} texts. Its second output, `attributions` (batch, tokens, labels), says what each token contributed to
-each logit.
+{agreement_texts} texts. Its second output, `attributions` (batch, tokens), says what each token contributed to the
+margin of the most probable label; it is computed where the input `explain` is true.
 {limits}"""
 
 OWN_SCHEME = {

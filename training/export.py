@@ -35,6 +35,7 @@ from training.command import run
 from training.corpus import own_rows, pool_texts
 from training.graph import Graph
 from training.manifest import write_manifest
+from training.on_demand import ATTRIBUTIONS, LOGITS, on_demand
 from training.quantise import quantise
 
 COVERAGE = 0.8
@@ -82,7 +83,7 @@ def export(checkpoint: Path, data: DatasetDict, name: str, folder: Path) -> dict
     (folder / "onnx").mkdir(parents=True, exist_ok=True)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    graph = to_onnx(Graph(model))
+    graph = on_demand(to_onnx(Graph(model)))
     onnx.save(graph, folder / "onnx" / "model.onnx")
     onnx.save(quantise(graph), folder / "onnx" / "model_quantized.onnx")
     note_confusion(folder, data["validation"])
@@ -149,7 +150,7 @@ def to_onnx(graph: Graph) -> onnx.ModelProto:
         (ids, ids.clone(), torch.zeros_like(ids)),
         dynamo=True,
         input_names=names,
-        output_names=("logits", "attributions"),
+        output_names=(LOGITS, ATTRIBUTIONS),
         dynamic_shapes=dict.fromkeys(names, free),
         opset_version=21,
         verbose=False,

@@ -21,6 +21,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
+from training.on_demand import always, on_demand
+
 SMALLEST = 64
 """Matrices with a side below this stay in float: the classification head decides by small differences."""
 LEVELS = 64
@@ -35,11 +37,12 @@ Array = NDArray[np.float32]
 
 def quantise(model: onnx.ModelProto, levels: int = LEVELS) -> onnx.ModelProto:
     """A copy of `model` with 8-bit weights and products; weights lie within ± `levels`."""
+    plain = always(model)
     quantised = onnx.ModelProto()
-    quantised.CopyFrom(model)
+    quantised.CopyFrom(plain)
     _Rewriter(quantised.graph, levels).run()
     onnx.checker.check_model(quantised)
-    return quantised
+    return quantised if plain is model else on_demand(quantised)
 
 
 class _Rewriter:
@@ -54,6 +57,7 @@ class _Rewriter:
         }
         self.rows: dict[str, tuple[str, str]] = {}
         self.stored: dict[str, tuple[str, str]] = {}
+        self.turned: set[str] = set()
 
     def run(self) -> None:
         self._store("one", np.float32(1))
@@ -108,12 +112,19 @@ class _Rewriter:
         self.rows[name] = eight_bit, step
 
     def _straight(self, node: NodeProto, source: str) -> Iterator[NodeProto]:
-        """A product with the transpose of a stored weight: in float, from the same 8 bits."""
+        """A product with the transpose of a stored weight, from the same 8 bits: its scales go to the activations."""
+        (activations, _), (output,) = node.input, node.output
         weight, scale = self._weight(source, transposed=True)
-        column, straight = f"{node.output[0]}_weight", f"{node.output[0]}_straight"
-        yield helper.make_node("DequantizeLinear", [weight, scale], [column], axis=1)
-        yield helper.make_node("Transpose", [column], [straight], perm=[1, 0])
-        yield helper.make_node("MatMul", [node.input[0], straight], list(node.output))
+        scaled, straight = f"{output}_scaled", f"{weight}_straight"
+        yield helper.make_node("Mul", [activations, scale], [scaled])
+        yield from self._quantise_rows(scaled)
+        eight_bit, step = self.rows[scaled]
+        if straight not in self.turned:
+            self.turned.add(straight)
+            yield helper.make_node("Transpose", [weight], [straight], perm=[1, 0])
+        yield helper.make_node("MatMulInteger", [eight_bit, straight, "zero_point"], [f"{output}_sum"])
+        yield helper.make_node("Cast", [f"{output}_sum"], [f"{output}_float"], to=TensorProto.FLOAT)
+        yield helper.make_node("Mul", [f"{output}_float", step], [output])
 
     def _gather(self, node: NodeProto) -> Iterator[NodeProto]:
         """Rows of an embedding table, from 8 bits and a scale per row."""

@@ -24,7 +24,7 @@ from sincerity import Classifier
 from sincerity.cleaning import TOKENS, clean
 from training import export, prepare, score, train
 from training.corpus import CorpusError
-from training.graph import Graph
+from training.graph import LAYERS_BACK, Graph
 from training.quantise import LEVELS, quantise
 
 TEXTS = ["hello my friend, see you tonight", "buy cheap boots now!", "SALE today only at https://shop.example", "lake"]
@@ -82,42 +82,60 @@ def test_the_tokenizer_holds_every_token_of_the_clean_up_as_one(folder: Path) ->
         assert len(tokenizer(f"hello {token} lake", add_special_tokens=False)["input_ids"]) == 3
 
 
-def test_the_graph_is_the_model_and_its_attributions_are_its_logits(folder: Path) -> None:
+def test_the_graph_is_the_model_and_its_attributions_are_gradients_through_gates(folder: Path) -> None:
     model = transformers.AutoModelForSequenceClassification.from_pretrained(folder).eval()
     tokens = transformers.AutoTokenizer.from_pretrained(folder)([clean(t).text for t in TEXTS], padding=True,
                                                                 return_tensors="pt")  # fmt: skip
     with torch.no_grad():
         logits, attributions = Graph(model)(tokens["input_ids"], tokens["attention_mask"], tokens["token_type_ids"])
         assert torch.allclose(logits, model(**tokens).logits, atol=1e-5)
-        assert attributions.shape == (*tokens["input_ids"].shape, 2)
+        assert attributions.shape == tokens["input_ids"].shape
         assert (attributions[tokens["attention_mask"] == 0] == 0).all()
-        gradient = value_gradient_attribution(model, tokens)
-    assert torch.allclose(attributions, gradient, atol=1e-4)
+    assert torch.allclose(attributions, gated_gradient_attribution(model, tokens), atol=1e-4)
 
 
-def value_gradient_attribution(model: Any, tokens: Any) -> torch.Tensor:
-    """The same split by another route: autograd with every non-linear factor of the last layer held constant."""
-    hidden = model.bert(**tokens, output_hidden_states=True).hidden_states[-2]
-    last, heads = model.bert.encoder.layer[-1], model.config.num_attention_heads
-    split = lambda x: x.view(*x.shape[:2], heads, -1).transpose(1, 2)  # noqa: E731
-    with torch.enable_grad():
-        attention = last.attention.self
-        values = split(attention.value(hidden)).detach().requires_grad_()
-        scores = split(attention.query(hidden[:, :1])) @ split(attention.key(hidden)).transpose(2, 3)
-        mask = tokens["attention_mask"][:, None, None, :]
-        weights = (scores / values.shape[-1] ** 0.5).masked_fill(mask == 0, -1e9).softmax(-1).detach()
-        attended = hidden[:, :1] + last.attention.output.dense((weights @ values).transpose(1, 2).flatten(2))
-        mixed = frozen_norm(last.attention.output.LayerNorm, attended)
-        inner = last.intermediate.dense(mixed)
+def gated_gradient_attribution(model: Any, tokens: Any) -> torch.Tensor:
+    """The same split by another route: autograd with every non-linear factor held constant."""
+    hidden = model.bert(**tokens, output_hidden_states=True).hidden_states
+    layers = model.bert.encoder.layer[-LAYERS_BACK:]
+    start = states = hidden[-1 - len(layers)].detach().requires_grad_()
+    for layer in layers:
+        attention, heads = layer.attention.self, model.config.num_attention_heads
+        query, key, value = (part(states).view(*states.shape[:2], heads, -1).transpose(1, 2)
+                             for part in (attention.query, attention.key, attention.value))  # fmt: skip
+        scores = query @ key.transpose(2, 3) / value.shape[-1] ** 0.5
+        scores = scores.masked_fill(tokens["attention_mask"][:, None, None, :] == 0, -1e9)
+        gathered = (scores.softmax(-1).detach() @ value).transpose(1, 2).flatten(2)
+        mixed = frozen_norm(layer.attention.output.LayerNorm, states + layer.attention.output.dense(gathered))
+        inner = layer.intermediate.dense(mixed)
         activated = inner * (torch.nn.functional.gelu(inner) / inner).detach()
-        output = frozen_norm(last.output.LayerNorm, mixed + last.output.dense(activated))
-        pooled = model.bert.pooler.dense(output)
-        logits = model.classifier(pooled * (torch.tanh(pooled) / pooled).detach())[:, 0]
-        columns = []
-        for label in range(logits.shape[1]):
-            (gradient,) = torch.autograd.grad(logits[:, label].sum(), values, retain_graph=True)
-            columns.append((gradient * values).sum((1, 3)))
-    return torch.stack(columns, -1).detach()
+        states = frozen_norm(layer.output.LayerNorm, mixed + layer.output.dense(activated))
+    pooled = model.bert.pooler.dense(states[:, 0])
+    logits = model.classifier(pooled * (torch.tanh(pooled) / pooled).detach())
+    best = logits.gather(1, logits.argmax(1, keepdim=True)).sum()
+    margin = best - (logits.sum() - best) / (logits.shape[1] - 1)
+    (gradient,) = torch.autograd.grad(margin, start)
+    return (gradient * start).sum(-1).detach() * tokens["attention_mask"]
+
+
+def test_attributions_are_computed_on_demand_only(folder: Path) -> None:
+    for name in ("model.onnx", "model_quantized.onnx"):
+        session = ort.InferenceSession(folder / "onnx" / name, quiet())
+        assert "explain" not in {node.name for node in session.get_inputs()}, "other runtimes need not know it"
+        ids = np.full((2, 7), 50)
+        feed = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
+        logits, nothing = session.run(None, feed)
+        same, attributions = session.run(None, {**feed, "explain": np.array(True)})
+        assert (logits == same).all()
+        assert (nothing.shape, attributions.shape) == ((0, 0), ids.shape)
+        assert np.abs(attributions).max() > 0
+
+
+def quiet() -> ort.SessionOptions:
+    """An input with a default is worth a warning to onnxruntime."""
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    return options
 
 
 def frozen_norm(norm: torch.nn.LayerNorm, x: torch.Tensor) -> torch.Tensor:
