@@ -311,6 +311,7 @@ def _job(source: str | Path, classifier: Classifier, options: Options) -> dict[s
         "tool": f"sincerity {__version__}",
         "model": {
             "name": classifier.name,
+            "tiers": list(classifier.models),
             "answers": list(classifier.models),
             "sha256": hashlib.sha256(manifest(folder).encode()).hexdigest(),
             "threshold": classifier.threshold,

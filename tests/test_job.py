@@ -130,7 +130,7 @@ sincerity.checkpoint._SHORTEST = sincerity.checkpoint._SHARE = 0  # a checkpoint
 sincerity.job.CHUNK = 50
 
 class Reader:  # judges by the length of a text
-    name, labels, threshold, folder = "reader", ("a", "b"), 0.5, Path(sys.argv[1])
+    name, labels, threshold, folder, models = "reader", ("a", "b"), 0.5, Path(sys.argv[1]), ("reader",)
     def classify(self, texts):
         for text in texts:
             score = 0.5 + len(text) % 50 / 100

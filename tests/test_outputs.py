@@ -30,6 +30,7 @@ class Lengths:
     """A classifier that takes no time: a text is short or long."""
 
     name, labels, threshold, folder = "lengths", ("short", "long"), 0.5, Path(__file__).parent
+    models = ("lengths",)
 
     def classify(self, texts: Iterable[str]) -> Iterator[Prediction]:
         for text in texts:
