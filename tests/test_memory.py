@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import tiny_model
-from test_job import write_rows
+from kill_batch import write_rows
 
 ROOT = Path(__file__).parents[1]
 ROWS = int(os.environ.get("SINCERITY_MEMORY_ROWS", "60000"))
