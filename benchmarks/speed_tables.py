@@ -34,12 +34,12 @@ def speed_words(result: dict[str, Any]) -> str:
     """One sentence for the README."""
     batch, own = result["batch"], result["agreement"]["default"]
     given, ordered = (_times(batch, "default", order) for order in ("given", "sorted"))
+    rates = {name: _rate(batch[name]["given"]) for name in ("default", "accurate")}
     return (
-        f"On two cores the default labels {_rate(batch['default']['given'])} texts a second, {given:.1f} times as many "
-        f"as `transformers.pipeline` with the same accurate model ({ordered:.1f} times where texts are sorted by length), "
-        f"and gives {own['agreement']:.1%} of them the accurate model's label; the accurate model alone labels "
-        f"{_rate(batch['accurate']['given'])}. The first label comes {result['starts']['default']:.2f} s after the "
-        "start."
+        f"On two cores the default labels {rates['default']} texts a second, {given:.1f} times as many as "
+        f"`transformers.pipeline` with the same accurate model ({ordered:.1f} times where texts are sorted by their "
+        f"length), and gives {own['agreement']:.1%} of them the accurate model's label; the accurate model alone labels "
+        f"{rates['accurate']}. The first label comes {result['starts']['default']:.2f} s after the start."
     )
 
 
