@@ -9,8 +9,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 TORCH := torch==2.13.0
+# make tiers      the faster tiers in front of the released model, after make model (needs SINCERITY_DATA; an hour)
 
-.PHONY: demo test test-all check model bench bench-generalisation clean
+.PHONY: demo test test-all check model tiers bench bench-generalisation clean
 
 demo: .venv/demo
 	@mkdir -p build
@@ -40,6 +41,12 @@ model: .venv/all
 	$(BIN)/python -m benchmarks.attribution
 	$(BIN)/python -m benchmarks.shares models/sincerity-minilm-l6
 	$(BIN)/python -m benchmarks.documents
+
+tiers: .venv/all
+	$(BIN)/python -m training.pool models/sincerity-minilm-l6 build/scores
+	$(BIN)/python -m training.tier models/sincerity-minilm-l6 build/scores
+	$(BIN)/python -m training.cascade models/sincerity-minilm-l6 build/scores
+	$(BIN)/python -m training.manifest
 
 bench: .venv/all
 	$(BIN)/python -m benchmarks.comparison

@@ -38,7 +38,7 @@ def speed_words(result: dict[str, Any]) -> str:
     return (
         f"On two cores the default labels {rates['default']} texts a second, {given:.1f} times as many as "
         f"`transformers.pipeline` with the same accurate model ({ordered:.1f} times where texts are sorted by their "
-        f"length), and gives {own['agreement']:.1%} of them the accurate model's label; the accurate model alone labels "
+        f"length), and gives {own['agreement']:.1%} of them the accurate model's label; that model alone labels "
         f"{rates['accurate']}. The first label comes {result['starts']['default']:.2f} s after the start."
     )
 

@@ -33,7 +33,7 @@ from training.manifest import write_manifest
 from training.quality import NO_SECOND, figures
 from training.tier import CHOOSING, part, scored_texts
 
-BUDGET = 0.015
+BUDGET = 0.017
 """Share of labels that may differ from the accurate model's."""
 RATES = (0.0, *np.geomspace(0.002, 0.3, 24))
 """Shares of differing labels, among the texts at a margin, that a tier may be allowed."""
