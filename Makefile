@@ -3,13 +3,13 @@
 # make test-all   add the train and bench extras and run every test
 # make check      ruff and mypy
 # make model      the whole way from texts to the released model (needs SINCERITY_DATA)
+# make tiers      the faster tiers in front of the released model, after make model (needs SINCERITY_DATA; an hour)
 # make bench      rivals side by side, dev, shares; half an hour (needs SINCERITY_DATA)
 # make bench-generalisation    sources left out, years, published tasks; hours, may be stopped and resumed
 
 PYTHON ?= python3
 BIN := .venv/bin
 TORCH := torch==2.13.0
-# make tiers      the faster tiers in front of the released model, after make model (needs SINCERITY_DATA; an hour)
 
 .PHONY: demo test test-all check model tiers bench bench-generalisation clean
 
