@@ -17,6 +17,7 @@ from sincerity.errors import ModelError, SincerityError, TableError
 from sincerity.labels import Label
 from sincerity.posts import Post, read_posts
 from sincerity.prediction import Prediction, Status
+from sincerity.reasons import Reason
 
 if TYPE_CHECKING:
     from sincerity.findings import Audit
@@ -29,6 +30,7 @@ __all__ = [
     "ModelError",
     "Post",
     "Prediction",
+    "Reason",
     "SincerityError",
     "Status",
     "TableError",
@@ -41,16 +43,16 @@ _default: Classifier | None = None
 
 
 @overload
-def classify(texts: str) -> Prediction: ...  # type: ignore[overload-overlap]
+def classify(texts: str, *, explain: bool = False) -> Prediction: ...  # type: ignore[overload-overlap]
 @overload
-def classify(texts: Iterable[str]) -> list[Prediction]: ...
-def classify(texts: str | Iterable[str]) -> Prediction | list[Prediction]:
-    """Classify one text, or many in order, with the shipped model (loaded on the first call).
+def classify(texts: Iterable[str], *, explain: bool = False) -> list[Prediction]: ...
+def classify(texts: str | Iterable[str], *, explain: bool = False) -> Prediction | list[Prediction]:
+    """Classify one text, or many in order, with the shipped model (loaded on the first call); `explain` says why.
 
     Raises:
         TypeError: Something is not a `str`; the message names the item.
     """
-    return _default_classifier().classify(texts)
+    return _default_classifier().classify(texts, explain=explain)
 
 
 def audit(

@@ -23,11 +23,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sincerity.cleaning import clean
+from sincerity.cleaning import Cleaned, clean
 from sincerity.errors import ModelError
 from sincerity.folders import model_folder, shipped_models
 from sincerity.integrity import MANIFEST, NGRAMS, sha256, verify
 from sincerity.ngrams import NGRAMS_VERSION, NGrams
+from sincerity.reasons import Reason, explain
 
 if TYPE_CHECKING:
     from sincerity.model import Model, ModelConfig
@@ -134,10 +135,43 @@ class Cascade:
         """The model of the folder's own graph; loaded when first asked for."""
         return self._graphs[-1][0].model
 
+    def explain(self, texts: Sequence[str]) -> tuple[Answers, list[tuple[Reason, ...]]]:
+        """Each text by the first tier that is sure of it and can say why, and its reasons; n-grams cannot.
+
+        Raises:
+            ModelError: The folder's own graph cannot say why.
+        """
+        if not self.own.explains:
+            raise ModelError(
+                f"The graph of {self._config.name} has no attributions. Expected: a model that training.export wrote. "
+                "Export it again, or ask without reasons."
+            )
+        answers = self._blank(texts)
+        views = self._views(texts, offsets=True)
+        reasons: list[tuple[Reason, ...]] = [()] * len(texts)
+        left = np.array([i for i, view in enumerate(views) if view.text], np.int64)
+        first = len(self.names) - len(self._graphs)
+        for number, (graph, margins) in enumerate(self._graphs, start=first):
+            if not len(left) or not graph.model.explains:
+                continue
+            some = [views[i] for i in left.tolist()]
+            said, overflowing, words = graph.model.explained([view.text for view in some], self._batch_size)
+            sure = leads(said, margins)
+            for place in np.flatnonzero(sure).tolist():
+                i, view = int(left[place]), some[place]
+                answers.scores[i], answers.tier[i] = said[place], number
+                answers.cut[i] = view.truncated or overflowing[place]
+                reasons[i] = explain(texts[i], view, words[place])
+            left = left[~sure]
+        return answers, reasons
+
+    def _blank(self, texts: Sequence[str]) -> Answers:
+        scores = np.tile(np.array(self._config.prior), (len(texts), 1))
+        return Answers(scores, np.full(len(texts), -1), np.zeros(len(texts), bool))
+
     def answer(self, texts: Sequence[str]) -> Answers:
         """Each text by the first tier that is sure of it."""
-        scores = np.tile(np.array(self._config.prior), (len(texts), 1))
-        tier, cut = np.full(len(texts), -1), np.zeros(len(texts), bool)
+        scores, tier, cut = self._blank(texts)
         left = np.arange(len(texts))
         if self._ngrams is not None:
             ngrams, margins = self._ngrams
@@ -145,10 +179,10 @@ class Cascade:
             sure = leads(said, margins)
             scores[sure], tier[sure] = said[sure], 0
             left = left[~sure]
-        views, shortened = self._views([texts[i] for i in left.tolist()])
-        readable = np.array([bool(view) for view in views], bool)
-        left, views = left[readable], [view for view in views if view]
-        cut[left] = np.array(shortened, bool)[readable]
+        cleaned = self._views([texts[i] for i in left.tolist()])
+        readable = np.array([bool(view.text) for view in cleaned], bool)
+        left, views = left[readable], [view.text for view in cleaned if view.text]
+        cut[left] = np.array([view.truncated for view in cleaned], bool)[readable]
         for number, (graph, margins) in enumerate(self._graphs, start=int(self._ngrams is not None)):
             if not len(left):
                 break
@@ -159,15 +193,21 @@ class Cascade:
             left, views = left[~sure], [view for view, done in zip(views, sure, strict=True) if not done]
         return Answers(scores, tier, cut)
 
-    def _views(self, texts: Sequence[str]) -> tuple[list[str], list[bool]]:
-        """What the graphs read of each text, and whether that is less than all of it."""
+    def _views(self, texts: Sequence[str], *, offsets: bool = False) -> list[Cleaned]:
+        """What the graphs read of each text."""
         if self._config.cleaned:
-            cleaned = [clean(text) for text in texts]
-            return [one.text for one in cleaned], [one.truncated for one in cleaned]
+            return [clean(text, offsets=offsets) for text in texts]
         # a tokenizer takes time and memory in proportion to what it then cuts off; and no lone surrogates
         most = 16 * self._config.max_length
-        views = [text[:most].encode("utf-8", "replace").decode() for text in texts]
-        return [view if view.strip() else "" for view in views], [len(text) > most for text in texts]
+        views = (text[:most].encode("utf-8", "replace").decode() for text in texts)
+        return [
+            Cleaned(
+                view if view.strip() else "",
+                len(text) > most,
+                [(i, i + 1) for i in range(len(view))] if offsets else None,
+            )
+            for text, view in zip(texts, views, strict=True)
+        ]
 
 
 class _Graph:

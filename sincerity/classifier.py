@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, overload
@@ -82,20 +83,23 @@ class Classifier:
         return cls(folder, threads=threads, batch_size=batch_size, cascade=cascade)
 
     @overload
-    def classify(self, texts: str) -> Prediction: ...  # type: ignore[overload-overlap]
+    def classify(self, texts: str, *, explain: bool = False) -> Prediction: ...  # type: ignore[overload-overlap]
     @overload
-    def classify(self, texts: Iterable[str]) -> list[Prediction]: ...
-    def classify(self, texts: str | Iterable[str]) -> Prediction | list[Prediction]:
-        """Classify one text, or many in order.
+    def classify(self, texts: Iterable[str], *, explain: bool = False) -> list[Prediction]: ...
+    def classify(self, texts: str | Iterable[str], *, explain: bool = False) -> Prediction | list[Prediction]:
+        """Classify one text, or many in order; with `explain`, say why (`Prediction.reasons`).
+
+        Of a cascade's tiers n-grams give no reasons: with `explain`, the next one answers in their place.
 
         Raises:
             TypeError: Something is not a `str`; the message names the item.
+            ModelError: Reasons are asked for, and the model's graph has none.
         """
         if isinstance(texts, str):
-            return next(self.stream([texts]))
-        return list(self.stream(texts))
+            return next(self.stream([texts], explain=explain))
+        return list(self.stream(texts, explain=explain))
 
-    def stream(self, texts: Iterable[str]) -> Iterator[Prediction]:
+    def stream(self, texts: Iterable[str], *, explain: bool = False) -> Iterator[Prediction]:
         """Classify texts as they come, in order, windows of them at a time; memory does not grow with their number.
 
         The stream reads ahead by as many windows as there are threads. An item of the wrong type ends it before the
@@ -110,7 +114,7 @@ class Classifier:
                 f"texts is {texts!r:.80} ({type(texts).__name__}). Expected: an iterable of str. "
                 "Of a table, pass the column that holds the texts."
             )
-        return self._stream(_checked(texts))
+        return self._stream(_checked(texts), partial(self._predictions, explain=explain))
 
     def shares(self, predictions: Iterable[Prediction] | Mapping[str, int]) -> dict[str, Share]:
         """Share of each label among the texts of `predictions`, blank ones left out, corrected for the model's errors.
@@ -161,18 +165,20 @@ class Classifier:
             self.save_pretrained(folder)
             return upload(Path(folder), repo_id, private=private, tag=tag, token=token)
 
-    def _stream(self, texts: Iterator[str]) -> Iterator[Prediction]:
+    def _stream(
+        self, texts: Iterator[str], predictions: Callable[[Sequence[str]], list[Prediction]]
+    ) -> Iterator[Prediction]:
         """Windows side by side, one a thread: none waits for another, and Python's part hides behind the graphs'."""
         windows = _windows(texts, max(FIRST_WINDOW, min(WINDOW, IN_FLIGHT // self._threads)))
         first = next(windows, [])
         if self._threads == 1 or len(first) < FIRST_WINDOW:
-            yield from self._predictions(first)
+            yield from predictions(first)
             for window in windows:
-                yield from self._predictions(window)
+                yield from predictions(window)
             return
         pool = ThreadPoolExecutor(self._threads, "sincerity")
         try:
-            working = deque([pool.submit(self._predictions, first)])
+            working = deque([pool.submit(predictions, first)])
             problem = None
             while working:
                 while problem is None and len(working) <= self._threads:
@@ -182,21 +188,24 @@ class Classifier:
                     except Exception as error:
                         problem = error
                     else:
-                        working.append(pool.submit(self._predictions, window))
+                        working.append(pool.submit(predictions, window))
                 yield from working.popleft().result()
             if problem is not None:
                 raise problem
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _predictions(self, texts: Sequence[str]) -> list[Prediction]:
-        answers = self._cascade.answer(texts)
+    def _predictions(self, texts: Sequence[str], *, explain: bool) -> list[Prediction]:
+        if explain:
+            answers, reasons = self._cascade.explain(texts)
+        else:
+            answers, reasons = self._cascade.answer(texts), [()] * len(texts)
         names, labels, threshold = (*self._cascade.names, self.name), self.labels, self.threshold
         plain = self._config.labels
         best = answers.scores.argmax(axis=1).tolist()
         predictions = []
-        for scores, label, tier, cut in zip(
-            answers.scores.tolist(), best, answers.tier.tolist(), answers.cut.tolist(), strict=True
+        for scores, label, tier, cut, why in zip(
+            answers.scores.tolist(), best, answers.tier.tolist(), answers.cut.tolist(), reasons, strict=True
         ):
             score = scores[label]
             predictions.append(
@@ -207,6 +216,7 @@ class Classifier:
                     certain=tier >= 0 and score >= threshold,
                     model=names[tier],
                     status=Status.BLANK if tier < 0 else Status.TRUNCATED if cut else Status.OK,
+                    reasons=why,
                 )
             )
         return predictions

@@ -108,6 +108,34 @@ def _shown(text: str) -> str:
     return " ".join(text.split()).translate(_NO_CONTROLS)
 
 
+@app.command(epilog='Example: sincerity explain "Thanks for following! Check out our page."')
+def explain(
+    texts: Annotated[
+        list[str] | None, typer.Argument(help="Texts; none, or -, for the lines of standard input.")
+    ] = None,
+    most: Annotated[int, typer.Option("--most", min=1, help="Words to list of a text, the strongest first.")] = 8,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, with every reason.")] = False,
+    model: Model = DEFAULT_MODEL,
+    threads: Threads = None,
+    accurate: Accurate = False,
+) -> None:
+    """Label texts and say why: each text with its label, its forms, and the words that pushed toward it (+) or away
+    (-), in logits. Where colours show, toward is green and away is red."""
+    from sincerity.explained import lines
+
+    classifier = Classifier.from_pretrained(model, threads=threads, cascade=not accurate)
+    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    for some in [texts] if texts and texts != ["-"] else _stdin_lines():
+        for text, prediction in zip(some, classifier.classify(some, explain=True), strict=True):
+            if as_json:
+                print(_as_json(text, prediction))
+                continue
+            print(_as_line("", prediction).rstrip())
+            for line in lines(text, prediction, most, colour=colour):
+                print(f"    {line}")
+        sys.stdout.flush()
+
+
 def _as_json(text: str, prediction: Prediction) -> str:
     plain = sys.stdout.encoding.lower() != "utf-8"
     return json.dumps({"text": text, **prediction.as_dict()}, ensure_ascii=plain)
@@ -138,6 +166,7 @@ def batch(
     safe_csv: Annotated[
         bool, typer.Option("--safe-csv", help="Put an apostrophe before cells that a spreadsheet would run.")
     ] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Add a column of reasons; takes twice as long.")] = False,
     errors: Annotated[str | None, typer.Option(help="Write the numbers of rows that could not be read here.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what was found, label three rows, and stop.")] = False,
     restart: Annotated[bool, typer.Option("--restart", help="Forget what an unfinished run has done.")] = False,
@@ -152,7 +181,7 @@ def batch(
     options = Options(
         text_column=text_column, kind=kind, encoding=encoding, separator=separator, format=to, prefix=prefix,
         columns=tuple(columns.split(",")) if columns else (), only=tuple(only or ()), min_score=min_score,
-        safe_csv=safe_csv, errors=errors,
+        safe_csv=safe_csv, explain=explain, errors=errors,
     )  # fmt: skip
     classifier = Classifier.from_pretrained(model, threads=threads, cascade=not accurate)
     if dry_run:

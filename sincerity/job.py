@@ -53,6 +53,8 @@ class Options:
     """Rows under this score are not written."""
     safe_csv: bool = False
     """Whether cells that a spreadsheet takes for formulas get an apostrophe in front."""
+    explain: bool = False
+    """Whether there is a column of reasons."""
     errors: str | None = None
     """A file for the numbers of the rows that could not be read."""
 
@@ -76,7 +78,7 @@ def preview(source: str | Path, target: str | Path, classifier: Classifier, opti
         index = text_index(table, options.text_column)
         layout = _layout(table, classifier, options)
         some = list(islice(table.rows, rows))
-        results = _results(some, index, classifier)
+        results = _results(some, index, classifier, options.explain)
         shown = [(as_text(row.cells[index]), one if isinstance(one, Prediction) else None)
                  for row, one in zip(some, results, strict=True)]  # fmt: skip
         output = output_format(target, table, options.format)
@@ -149,7 +151,7 @@ class _Run:
         rows = list(islice(self.table.rows, CHUNK))
         if not rows:
             return None
-        results: list[Result] = _results(rows, self._index, self._classifier)
+        results: list[Result] = _results(rows, self._index, self._classifier, self._options.explain)
         errors = "".join([f"{row},{status}\n" for row, status in self.summary.count(results)])
         if self._options.only or self._options.min_score:
             wanted = [i for i, result in enumerate(results) if self._wanted(result)]
@@ -271,7 +273,7 @@ def _finish(
     return final
 
 
-def _results(rows: Sequence[Row], index: int, classifier: Classifier) -> list[Result]:
+def _results(rows: Sequence[Row], index: int, classifier: Classifier, explain: bool) -> list[Result]:
     """A prediction for each row, or the status that says why its text could not be read."""
     texts = [as_text(row.cells[index]) for row in rows]
     problems = [
@@ -279,13 +281,15 @@ def _results(rows: Sequence[Row], index: int, classifier: Classifier) -> list[Re
         for row, text in zip(rows, texts, strict=True)
     ]
     if not any(problems):
-        return list(classifier.classify(texts))
-    judged = iter(classifier.classify([text for text, problem in zip(texts, problems, strict=True) if not problem]))
+        return list(classifier.classify(texts, explain=explain))
+    readable = [text for text, problem in zip(texts, problems, strict=True) if not problem]
+    judged = iter(classifier.classify(readable, explain=explain))
     return [problem or next(judged) for problem in problems]
 
 
 def _layout(table: Table, classifier: Classifier, options: Options) -> Layout:
-    ours = {f"{options.prefix}{name}": kind for name, kind in result_columns(classifier.labels).items()}
+    columns = result_columns(classifier.labels, reasons=options.explain)
+    ours = {f"{options.prefix}{name}": kind for name, kind in columns.items()}
     if clash := [name for name in ours if name in table.header]:
         raise TableError(
             f"{table.name} has the column {clash[0]!r} already. Expected: none of {', '.join(ours)}. "

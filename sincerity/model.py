@@ -27,12 +27,15 @@ from sincerity.cleaning import CLEAN_VERSION
 from sincerity.errors import ModelError
 from sincerity.integrity import GRAPHS, graph_name, verify
 from sincerity.labels import Label
+from sincerity.reasons import Part
 
 if TYPE_CHECKING:  # they take a tenth of a second to import, and a cascade's first tier does without them
     import onnxruntime as ort
     from tokenizers import Encoding, Tokenizer
 
 FOREIGN_THRESHOLD = 0.5
+EXPLAIN, ATTRIBUTIONS = "explain", "attributions"
+"""An input of the graph, false by default, and the output that it asks for."""
 MOST_TOKENS = 1024
 """Tokens of a batch, padding counted: a longer batch gains nothing and falls out of the processor's cache."""
 
@@ -186,6 +189,8 @@ class Model:
                 "labels. Expected: as many of one as of the other."
             )
         self._output = output.name
+        self.explains = EXPLAIN in {node.name for node in self._session.get_overridable_initializers()}
+        """Whether the graph can say what moved it (`training.graph`)."""
 
     def encode(self, texts: Sequence[str]) -> list[Encoding]:
         """Tokens of each text, cut at the model's length."""
@@ -208,6 +213,39 @@ class Model:
         logits = self._session.run([self._output], self.feed(encodings))[0]
         return _softmax(np.asarray(logits, np.float64))
 
+    def explained(
+        self, texts: Sequence[str], batch_size: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_], list[list[Part]]]:
+        """What `scores` gives, and what each word of each text contributed."""
+        encodings = self._tokenizer.encode_batch(list(texts))
+        found = np.empty((len(texts), len(self.config.labels)))
+        words: list[list[Part]] = [[] for _ in texts]
+        for batch in batches(np.array([len(encoding) for encoding in encodings]), batch_size):
+            some = [encodings[i] for i in batch]
+            found[batch], weights = self.attributions(some)
+            for i, encoding, row in zip(batch.tolist(), some, weights, strict=True):
+                words[i] = _words(encoding, row)
+        return found, np.array([bool(encoding.overflowing) for encoding in encodings], bool), words
+
+    def attributions(self, encodings: Sequence[Encoding]) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
+        """Probabilities of one batch, and what each token of each text contributed to its label's margin, in logits.
+
+        The graph splits the margin (the label's logit less the mean of the others) over tokens and leaves a part to
+        its biases and to the tokens that stand around every text. Here that part goes to the tokens in equal shares, so
+        that they add up to the margin (additive efficient normalisation: Ruiz et al., 1998; FastSHAP, Jethani et al.,
+        ICLR 2022); their order and differences stay the graph's.
+        """
+        feed = {**self.feed(encodings), EXPLAIN: np.array(True)}
+        logits, raw = (np.asarray(x, np.float64) for x in self._session.run([self._output, ATTRIBUTIONS], feed))
+        best, count = logits.max(axis=1), logits.shape[1]
+        margins = best - (logits.sum(axis=1) - best) / (count - 1)
+        weights = []
+        for encoding, row, margin in zip(encodings, raw, margins, strict=True):
+            own = np.array([word is not None for word in encoding.word_ids])
+            token_weights = np.where(own, np.nan_to_num(row[: len(encoding)]), 0.0)
+            weights.append(token_weights + own * (margin - token_weights.sum()) / max(1, own.sum()))
+        return _softmax(logits), weights
+
     def feed(self, encodings: Sequence[Encoding]) -> dict[str, NDArray[np.int64]]:
         """One batch as the graph's inputs, each (texts, tokens of the longest text)."""
         shape = len(encodings), max(len(encoding) for encoding in encodings)
@@ -218,6 +256,16 @@ class Model:
             types[row, : len(encoding)] = encoding.type_ids
         feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
         return {name: feed[name] for name in feed if name in self._inputs}
+
+
+def _words(encoding: Encoding, weights: NDArray[np.float64]) -> list[Part]:
+    """The weights of a word's tokens added up."""
+    found: dict[int, Part] = {}
+    for word, (start, end), weight in zip(encoding.word_ids, encoding.offsets, weights.tolist(), strict=True):
+        if word is not None:
+            before = found.get(word, Part(start, end, 0.0))
+            found[word] = Part(before.start, end, before.weight + weight)
+    return list(found.values())
 
 
 def batches(lengths: NDArray[np.int64], batch_size: int) -> Iterator[NDArray[np.int64]]:

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from sincerity.reasons import Reason
+
 
 class Status(StrEnum):
     """What the classifier could read of a text."""
@@ -39,8 +41,8 @@ class Prediction:
     model: str
     """Name of the model that answered."""
     status: Status = Status.OK
-    reasons: tuple[str, ...] = ()
-    """Why, in plain words; empty unless asked for."""
+    reasons: tuple[Reason, ...] = ()
+    """Why (`sincerity.reasons`); empty unless asked for, and for a blank text."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""

@@ -9,13 +9,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from sincerity.prediction import Prediction
+from sincerity.reasons import in_short
 
 Result = Prediction | str
 
 
-def result_columns(labels: Iterable[str]) -> dict[str, type]:
+def result_columns(labels: Iterable[str], *, reasons: bool = False) -> dict[str, type]:
     """Names and types of the columns, in order; what is added here is added to `result_values` and `result_cells`."""
-    return {"label": str, "score": float, **{str(label): float for label in labels}, "certain": bool, "status": str}
+    scores = {"score": float, **{str(label): float for label in labels}}
+    return {"label": str, **scores, "certain": bool, **({"reasons": str} if reasons else {}), "status": str}
 
 
 def result_values(result: Result, width: int) -> list[Any]:
@@ -23,7 +25,7 @@ def result_values(result: Result, width: int) -> list[Any]:
     if isinstance(result, str):
         return [None] * (width - 1) + [result]
     scores = [round(score, 4) for score in (result.score, *result.scores.values())]
-    return [str(result.label), *scores, result.certain, str(result.status)]
+    return [str(result.label), *scores, result.certain, *_reasons(result, width - len(scores)), str(result.status)]
 
 
 def result_cells(result: Result, width: int) -> list[str]:
@@ -31,4 +33,10 @@ def result_cells(result: Result, width: int) -> list[str]:
     if isinstance(result, str):
         return [""] * (width - 1) + [result]
     scores = [f"{score:.4f}" for score in (result.score, *result.scores.values())]
-    return [result.label, *scores, "true" if result.certain else "false", result.status]
+    certain = "true" if result.certain else "false"
+    return [result.label, *scores, certain, *_reasons(result, width - len(scores)), result.status]
+
+
+def _reasons(prediction: Prediction, others: int) -> list[str]:
+    """The column of reasons, where beside the scores there are more columns than label, certain and status."""
+    return [in_short(prediction.reasons)] if others > 3 else []

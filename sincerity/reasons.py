@@ -1,0 +1,179 @@
+"""Reasons: which words pushed toward the label and which away, and the forms that a text is in, by name.
+
+Words get the model's own attribution (`sincerity.model`). Forms are found by the patterns below, which can be read;
+what each is worth is measured: `python -m benchmarks.reasons` counts how often a message with the form has its label.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sincerity.cleaning import Cleaned
+from sincerity.labels import Label
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """What moved the model, and how far.
+
+    The weights of a prediction's words and traits add up to its margin: the label's logit less the mean of the others.
+    A form repeats what the words in it weigh.
+    """
+
+    start: int
+    """First character in the original text."""
+    end: int
+    """Behind the last character; equal to `start` for a trait of the whole text."""
+    text: str
+    """The characters in between."""
+    weight: float
+    """In logits: positive toward the label, negative away from it."""
+    evidence: str = ""
+    """In plain words, what the form or the trait is; empty for words."""
+
+
+class Form(NamedTuple):
+    """A form that messages of one label tend to have."""
+
+    name: str
+    label: Label
+    pattern: re.Pattern[str]
+    """Searched in the cleaned text, behind its cues."""
+
+
+def _form(name: str, label: Label, *patterns: str) -> Form:
+    return Form(name, label, re.compile("|".join(patterns), re.IGNORECASE))
+
+
+_CALL = (
+    r"\b(?:shop|buy|order|book|register|subscribe|download|sign up|join|get yours?|check (?:it |us |this )?out|click|"
+    r"tap|visit|apply|donate|vote|enter|claim|save|use code|learn more|read more|find out|grab|hurry|pre-?order)\b"
+)
+
+FORMS = (
+    _form(
+        "thanks-for-following form", Label.AUTOMATED,
+        r"\b(?:thanks|thank you|thx|ty|cheers)\b[^.!?]{0,20}\bfor (?:the |your |this )?(?:follow(?:ing)?|add(?:ing)?|"
+        r"connect(?:ing|ion)?)\b(?: (?:me|us|back))?",
+        r"\bappreciate (?:the|your|you) follow(?:ing)?\b",
+    ),
+    _form(
+        "stock invitation", Label.AUTOMATED,
+        r"\bi(?:'d| would) like to (?:add you to|connect with you on|invite you to)\b.{0,40}",
+        r"\b(?:has |have )?invited you to (?:join|connect|like|try|follow)\b",
+        r"\bwants to (?:connect|be (?:your )?friends?|follow you|share)\b",
+        r"\b(?:add|join) (?:you to )?my (?:professional )?network\b",
+    ),
+    _form(
+        "unsubscribe footer", Label.PROMOTIONAL,
+        r"\bunsubscribe\b", r"\bopt[- ]?out\b", r"\b(?:text|txt|reply|send|rply)\W+(?:with )?stop\b",
+        r"\bstop to (?:end|\d+)",
+        r"\bto stop (?:texts|receiving|these)\b", r"\bmanage (?:your )?preferences\b",
+    ),
+    _form(
+        "call to action with link", Label.PROMOTIONAL,
+        rf"{_CALL}[^\[]{{0,60}}\[(?:URL|MAIL)\]",
+    ),
+    _form(
+        "headline with closing link", Label.AUTOMATED,
+        r"^(?=[^?!]*$)(?!.*\b(?:i|i'm|my|me|we|our|us|you|your|lol|haha)\b)[^\[]{20,160}\W\[URL\]\W*$",
+    ),
+    _form(
+        "answers a person", Label.CONVERSATIONAL,
+        r"^(?:\[USER\] )+(?!.*\[URL\]).{0,240}",
+    ),
+    _form(
+        "question to the reader", Label.CONVERSATIONAL,
+        r"\b(?:do|did|are|were|have|can|could|would|will|what|why|how|when|where|who) (?:\w+ ){0,2}?(?:you|u|ya|yall)\b"
+        r"(?!.*\[URL\])[^.?!]{0,80}\?",
+    ),
+    _form(
+        "refers to something shared", Label.CONVERSATIONAL,
+        r"\b(?:remember (?:when|that|how|the)|last (?:night|time)|the other (?:day|night)|as you said|"
+        r"like (?:you|we) said|you (?:said|told|asked|mentioned|were right)|when we (?:were|met|went|talked|spoke)|"
+        r"see you (?:there|then|at|tonight|tomorrow|soon)|good (?:seeing|to see) you|we (?:talked|spoke|met|went))\b",
+    ),
+    _form(
+        "invites to meet", Label.CONVERSATIONAL,
+        r"\b(?:wanna|want to|fancy|shall we|let'?s|care to|up for|free for|down for) (?:\w+ ){0,3}?(?:coffee|lunch|"
+        r"dinner|drinks?|beers?|pint|meet(?: up)?|hang(?: out)?|catch up|grab|movie|film|walk|brunch|tea)\b",
+        r"\b(?:are|r) (?:you|u) (?:free|around|coming|about) (?:on|this|tonight|tomorrow|later|for|at)\b",
+    ),
+)  # fmt: skip
+"""In the order in which they are shown."""
+
+_TRAITS = {
+    "[LOWER]": "no capital letters",
+    "[UPPER]": "mostly capital letters",
+    "[CAPS]": "some words in capitals",
+    "[TITLE]": "a headline's capitals",
+    "[ENDURL]": "ends in a link",
+    "[URLS]": "several links",
+    "[TAGS]": "many hashtags",
+    "[USERS]": "many mentions",
+    "[QUOTE]": "opens with a quotation mark",
+    "[ME]": "says I or we",
+    "[YOU]": "says you",
+    "[MEYOU]": "says I or we, and you",
+    "[SHORT]": "few words",
+    "[LONG]": "many words",
+    "[LINES]": "several lines",
+}
+
+
+class Part(NamedTuple):
+    """A word as the model read it: half-open in the cleaned text, with its weight."""
+
+    start: int
+    end: int
+    weight: float
+
+
+def forms(view: Cleaned) -> Iterator[tuple[Form, int, int]]:
+    """The forms of a cleaned text, each with its first place there."""
+    start = _body(view)
+    for form in FORMS:
+        if match := form.pattern.search(view.text[start:]):
+            yield form, start + match.start(), start + match.end()
+
+
+def _body(view: Cleaned) -> int:
+    """Where the text starts behind its cues, which are the part that stands for no characters."""
+    spans = view.offsets or []
+    return next((i for i, span in enumerate(spans) if span != (0, 0)), len(spans))
+
+
+def explain(text: str, view: Cleaned, parts: Sequence[Part]) -> tuple[Reason, ...]:
+    """Reasons for a text's label: forms first, then words and traits by strength."""
+    spans = view.offsets or []
+    body = _body(view)
+
+    def reason(start: int, end: int, weight: float, evidence: str) -> Reason:
+        if end <= body:
+            return Reason(start=0, end=0, text="", weight=weight, evidence=evidence)
+        first, last = spans[start][0], max(span[1] for span in spans[start:end])
+        return Reason(start=first, end=last, text=text[first:last], weight=weight, evidence=evidence)
+
+    found = [
+        reason(start, end, sum(part.weight for part in parts if start <= part.start and part.end <= end), form.name)
+        for form, start, end in forms(view)
+    ]
+    words = [
+        reason(part.start, part.end, part.weight, _trait(view.text[part.start : part.end]) if part.end <= body else "")
+        for part in parts
+    ]
+    return (*found, *sorted(words, key=lambda one: -abs(one.weight)))
+
+
+def _trait(cue: str) -> str:
+    return _TRAITS.get(cue, cue.strip("[]").lower())
+
+
+def in_short(reasons: Sequence[Reason], most: int = 3) -> str:
+    """Forms, and the words that pushed most toward the label, in one line: `thanks-for-following form; follow +1.2`."""
+    named = [one.evidence for one in reasons if one.evidence and one.end > one.start]
+    words = [one for one in reasons if one.weight > 0 and (not one.evidence or one.end == one.start)][:most]
+    return "; ".join((*named, *(f"{' '.join((one.text or one.evidence).split())} {one.weight:+.1f}" for one in words)))
