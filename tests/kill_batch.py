@@ -64,7 +64,7 @@ def run(folder: Path, kills: int, rows: int, seconds: float = 1e9) -> str | None
         started = time.monotonic()
         assert os.waitpid(forked(folder, "../reference/out.csv"), 0)[1] == 0
         whole = (folder / "reference/out.csv").stat().st_size
-        at = sorted(random.Random(rows).randrange(whole) for _ in range(kills))
+        at = sorted(random.Random(rows).choices(range(whole), k=kills))
         state = {"at": at, "kills": 0, "resumed": 0, "seconds": time.monotonic() - started}
         state_file.write_text(json.dumps(state))
     state = json.loads(state_file.read_text())
