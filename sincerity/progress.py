@@ -12,10 +12,9 @@ from sincerity.summary import Summary
 from sincerity.tables.table import MALFORMED, RAGGED, UNDECODABLE
 
 WHY = {
-    RAGGED: "have more cells than the header, or none for the text",
-    MALFORMED: "break the format: a quote that never closes, or a line that is no JSON object",
-    UNDECODABLE: "hold bytes that are not in the encoding; for a file from an older Windows program, "
-    "--encoding cp1252 may be the remedy",
+    RAGGED: "more cells than the header, or none for the text",
+    MALFORMED: "a quote that never closes, or a line that is no JSON object",
+    UNDECODABLE: "bytes that are not in the encoding; for a file from an older Windows program try --encoding cp1252",
 }
 
 
@@ -68,6 +67,10 @@ def count(number: int) -> str:
     return f"{number:,}".replace(",", " ")
 
 
+def _rows(number: int) -> str:
+    return f"{count(number)} row" + "s" * (number != 1)
+
+
 def duration(seconds: float) -> str:
     """Seconds as people say them.
 
@@ -84,7 +87,7 @@ def duration(seconds: float) -> str:
 
 def closing_lines(summary: Summary, classifier: Classifier, seconds: float) -> Iterator[str]:
     """The mix of labels with corrected shares, and what could not be read."""
-    done = f"{count(summary.rows)} rows in {duration(seconds)}"
+    done = f"{_rows(summary.rows)} in {duration(seconds)}"
     if summary.resumed:
         done += f", {count(summary.resumed)} of them by an earlier run"
     if summary.written != summary.rows:
@@ -95,12 +98,12 @@ def closing_lines(summary: Summary, classifier: Classifier, seconds: float) -> I
         yield f"{count(summary.uncertain)} of them uncertain."
     for status, number in sorted(summary.statuses.items()):
         if status not in ("ok", *WHY):
-            yield f"{count(number)} rows {status}."
+            yield f"{_rows(number)} {status}."
     for status, why in WHY.items():
         if number := summary.statuses.get(status, 0):
             first = [str(row) for row, found in summary.problems if found == status]
             more = " …" if len(first) < number else ""
-            yield f"{count(number)} rows {why}; kept without a label ({status}): {', '.join(first)}{more}."
+            yield f"{_rows(number)} kept without a label, {status} ({why}): {', '.join(first)}{more}."
 
 
 def _mix(summary: Summary, classifier: Classifier) -> Iterator[str]:

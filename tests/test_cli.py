@@ -153,7 +153,7 @@ def test_ragged_rows_are_kept_and_counted_and_exit_1(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text("text,n\nhello there,1\nsee you,2,3\n")
     done = run("batch", str(tmp_path / "in.csv"))
     assert done.returncode == 1
-    assert "1 rows have more cells than the header, or none for the text" in done.stderr
+    assert "1 row kept without a label, ragged (more cells than the header, or none for the text): 2." in done.stderr
     assert done.stdout.splitlines()[2].split(",") == ["see you", "2", *[""] * 6, "ragged", "3"]
 
 
@@ -212,9 +212,7 @@ def test_batch_takes_every_option(tmp_path: Path) -> None:
         "Nachricht\ts_status\tid\nKommst du um acht? Grüße\tok\t1\n'=1+1\tok\t2\na\tragged\t3\n"
     )
     assert (tmp_path / "errors.csv").read_text() == "row,status\n3,ragged\n"
-    assert (
-        "1 rows have more cells than the header, or none for the text; kept without a label (ragged): 3." in done.stderr
-    )
+    assert "1 row kept without a label, ragged (more cells than the header, or none for the text): 3." in done.stderr
 
 
 def test_batch_filters_by_label_and_score(tweets: Path) -> None:
