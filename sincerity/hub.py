@@ -106,7 +106,7 @@ def upload(
 ) -> str:
     """Make the files of a folder a new commit of a repository, which is created when needed; returns its hash.
 
-    Graphs and weights that lie there and are not among the files are removed: they would be another model's.
+    What lies there of a model and is not among the files is removed, results too: it would be another model's.
 
     Raises:
         ModelError: The Hub refuses, cannot be reached, or has something else afterwards.
@@ -115,7 +115,7 @@ def upload(
     api = HfApi(token=token)
     try:
         api.create_repo(name, private=private, exist_ok=True)
-        stale = [*GRAPHS, WEIGHTS]
+        stale = [*READ, *GRAPHS, WEIGHTS, MANIFEST, ".eval_results/*"]
         sha = api.upload_folder(repo_id=name, folder_path=folder, commit_message=message, delete_patterns=stale).oid
         if tag:
             api.create_tag(name, tag=tag, revision=sha)
@@ -174,9 +174,10 @@ def _is_complete(folder: Path) -> bool:
 
 
 def _damaged(folder: Path) -> Path | None:
-    """A file of a snapshot that is not what its blob's name says, if there is one."""
-    paths = [folder / file for file in (*READ, graph_name(folder)) if file and (folder / file).is_file()]
-    return next((path for path in paths if (known := _blob_name(path)) and hub_hash(path, known) != known), None)
+    """A file of a snapshot that is not what its blob's name says, or whose blob is gone, if there is one."""
+    files = (*READ, MANIFEST, graph_name(folder))
+    named = {path: name for file in files if file and (name := _blob_name(path := folder / file))}
+    return next((path for path, name in named.items() if not path.is_file() or hub_hash(path, name) != name), None)
 
 
 def _blob_name(path: Path) -> str:

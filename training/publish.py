@@ -4,7 +4,8 @@
     python -m training.publish models/sincerity-minilm-l6 org/name --dataset org/data
 
 Uploads what belongs to a model and nothing else: what inference reads and its manifest, the card, and the weights for
-transformers (`model.safetensors`) where the folder has them. The figures of `training.score` go into the card's
+transformers, `model.safetensors`. Where the folder has none, as in a checkout, they are rebuilt from the graph with the
+train extra; --no-weights does without them. The figures of `training.score` go into the card's
 metadata, and those of our own texts, with the name of their data on the Hub, into `.eval_results`. Prints the pin, the
 hash of the commit. The token is the Hub client's: HF_TOKEN, or `hf auth login`.
 """
@@ -24,6 +25,7 @@ from huggingface_hub.utils import disable_progress_bars, yaml_dump  # type: igno
 from sincerity import Classifier
 from sincerity.errors import ModelError
 from sincerity.hub import upload
+from sincerity.integrity import WEIGHTS, verify
 from training.command import run
 
 OWN_TEXTS = "own test texts"
@@ -32,18 +34,37 @@ METRICS = {"macro_f1": ("f1", "Macro-F1"), "accuracy": ("accuracy", "Accuracy"),
 """Of our results: the type by which the Hub knows them, and their names."""
 
 
-def publish(folder: Path, name: str, *, tag: str | None, private: bool, dataset: str | None) -> str:
+def publish(
+    folder: Path, name: str, *, tag: str | None, private: bool, dataset: str | None, weights: bool = True
+) -> str:
     """Publish a model folder as `org/name`; returns the hash of the commit."""
     results = _results(folder)
     with TemporaryDirectory() as part:
         staged = Path(part)
         Classifier(folder).save_pretrained(staged)
+        if not weights:
+            (staged / WEIGHTS).unlink(missing_ok=True)
+        elif not (staged / WEIGHTS).is_file():
+            _rebuild(folder, staged)
         (staged / "README.md").write_text(_card(folder, name, results), "utf-8")
         if dataset and OWN_TEXTS in results["scores"]:
             entries = _entries(dataset, results["scores"][OWN_TEXTS])
             (staged / ".eval_results").mkdir()
             (staged / ".eval_results" / "sincerity.yaml").write_text(entries, "utf-8")
         return upload(staged, name, private=private, tag=tag, message=f"Publish {results['name']}")
+
+
+def _rebuild(folder: Path, staged: Path) -> None:
+    """Add the weights that the folder lacks."""
+    try:
+        from training.rebuild import rebuild
+    except ImportError as error:
+        raise ModelError(
+            f"{folder} has no {WEIGHTS}, and {error.name}, which it takes to make one of the graph, is not installed. "
+            "Install the train extra, or publish for sincerity and transformers.js alone: --no-weights."
+        ) from error
+    rebuild(folder, staged)
+    verify(staged)
 
 
 def _results(folder: Path) -> dict[str, Any]:
@@ -91,10 +112,11 @@ def main(
     tag: Annotated[str | None, typer.Option(help="A name for the commit, such as v1.")] = None,
     private: Annotated[bool, typer.Option("--private", help="Only for those who may.")] = False,
     dataset: Annotated[str | None, typer.Option(help="Where data/ is on the Hub, org/data.")] = None,
+    weights: Annotated[bool, typer.Option(help="With model.safetensors, for transformers.")] = True,
 ) -> None:
     if not sys.stderr.isatty():
         disable_progress_bars()
-    sha = publish(folder, name, tag=tag, private=private, dataset=dataset)
+    sha = publish(folder, name, tag=tag, private=private, dataset=dataset, weights=weights)
     typer.echo(f'Classifier.from_pretrained("{name}", revision="{sha}")')
 
 

@@ -1,0 +1,87 @@
+"""A shipped model, published, is the same model for sincerity, for transformers and for transformers.js."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from hub_client import ROOT, LoopbackHub
+
+from sincerity.cleaning import clean
+from sincerity.folders import shipped_models
+
+TEXTS = 200
+NODE = Path(__file__).parent / "node"
+
+SINCERITY = """
+import json, sys
+from sincerity import Classifier
+texts = json.load(open(sys.argv[1], encoding="utf-8"))
+predictions = Classifier.from_pretrained("org/name").classify(texts)
+print(json.dumps([prediction.label for prediction in predictions]))
+"""
+TRANSFORMERS = """
+import json, sys, torch
+from transformers import pipeline
+torch.set_num_threads(1)
+texts = json.load(open(sys.argv[1], encoding="utf-8"))
+order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+found = pipeline("text-classification", model="org/name")([texts[i] for i in order], batch_size=16)
+labels = {i: one["label"] for i, one in zip(order, found, strict=True)}
+print(json.dumps([labels[i] for i in range(len(texts))]))
+"""
+
+
+class Published(NamedTuple):
+    """A model on the Hub, what to ask it, and what sincerity answers."""
+
+    hub: LoopbackHub
+    cleaned: Path
+    """The texts as the model reads them; sincerity cleans by itself, what is cleaned twice is another text."""
+    labels: list[str]
+
+
+@pytest.fixture(scope="module", params=sorted(shipped_models()))
+def published(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Published]:
+    folder = tmp_path_factory.mktemp("published")
+    with (ROOT / "data" / "messages" / "test.jsonl").open(encoding="utf-8") as file:
+        rows = [json.loads(line)["text"] for line in file]
+    texts = [rows[i * len(rows) // TEXTS] for i in range(TEXTS)]
+    raw, cleaned = folder / "raw.json", folder / "cleaned.json"
+    raw.write_text(json.dumps(texts), "utf-8")
+    cleaned.write_text(json.dumps([clean(text).text for text in texts]), "utf-8")
+    with LoopbackHub(folder / "hub") as hub:
+        weights = [] if importlib.util.find_spec("torch") else ["--no-weights"]
+        done = hub.run(
+            "-m", "training.publish", str(shipped_models()[request.param]), "org/name", *weights, HF_TOKEN="hf_x"
+        )
+        assert done.returncode == 0, done.stderr
+        yield Published(hub, cleaned, json.loads(hub.python(SINCERITY, str(raw))))
+
+
+def test_transformers_gives_the_same_labels(published: Published) -> None:
+    pytest.importorskip("torch", reason="needs the train extra: make test-all")
+    found = json.loads(published.hub.python(TRANSFORMERS, str(published.cleaned)))
+    assert differing(found, published) == []
+
+
+def test_transformers_js_gives_the_same_labels(published: Published, tmp_path: Path) -> None:
+    if not shutil.which("node") or not (NODE / "node_modules" / "@huggingface" / "transformers").is_dir():
+        pytest.skip("needs Node and transformers.js: make node")
+    command = ["node", str(NODE / "classify.mjs"), "org/name", str(published.cleaned), str(tmp_path / "cache")]
+    done = subprocess.run(command, capture_output=True, text=True, env=published.hub.env(), timeout=900)
+    assert done.returncode == 0, done.stderr
+    assert differing(json.loads(done.stdout), published) == []
+
+
+def differing(found: list[str], published: Published) -> list[tuple[int, str, str]]:
+    """Which texts get another label than from sincerity: number, that label, sincerity's."""
+    assert len(found) == len(published.labels) == TEXTS
+    pairs = enumerate(zip(found, published.labels, strict=True))
+    return [(i, other, ours) for i, (other, ours) in pairs if other != ours]
