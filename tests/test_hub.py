@@ -14,7 +14,7 @@ import pytest
 import tiny_model
 from hub_client import ROOT, LoopbackHub
 
-from sincerity.integrity import GRAPHS, MANIFEST, READ, manifest
+from sincerity.integrity import GRAPHS, MANIFEST, READ, manifest, sha256
 
 FAULTS = int(os.environ.get("SINCERITY_FAULTS", "11"))
 KILLS = int(os.environ.get("SINCERITY_KILLS", "5"))
@@ -67,10 +67,8 @@ print(*sorted(os.listdir({str(tmp_path / "elsewhere")!r})), *os.listdir(os.envir
     assert [load[:2] for load in loads] == [["org/model", "ham"]] * 5
     assert caches[0].count("models--org--model") == 2
     fetched = [path.rpartition("/")[2] for path in hub.downloads()]
-    graph = [name for name in fetched if len(name) == 64]
-    assert len(graph) == 2  # one for each cache
-    contract = ["config.json", "tokenizer.json", "tokenizer_config.json", MANIFEST, "README.md"]
-    assert fetched == [*contract, graph[0], *contract, graph[0]]
+    contract = ["config.json", "tokenizer.json", "tokenizer_config.json", MANIFEST, "README.md", "model_quantized.onnx"]
+    assert fetched == contract * 2  # one for each cache
     assert [entry["path"] for entry in hub.log()].count("/api/models/org/model?blobs=true") == 3
 
 
@@ -128,6 +126,28 @@ def test_a_token_is_never_printed_and_never_goes_to_another_host(hub: LoopbackHu
     assert tokens == {("127.0.0.1", "Bearer hf_secret"), ("localhost", None)}
 
 
+def test_progress_is_shown_on_a_terminal_only(hub: LoopbackHub, model: Path, tmp_path: Path) -> None:
+    pty, termios = (pytest.importorskip(name, reason="needs pseudo-terminals") for name in ("pty", "termios"))
+    hub.serve("org/model", model)
+    command = [sys.executable, "-m", "sincerity", "download", "org/model"]
+    shown = {}
+    for quiet in ("0", "1"):
+        terminal, stderr = pty.openpty()
+        termios.tcsetwinsize(stderr, (24, 80))
+        env = hub.env(HF_HOME=str(tmp_path / quiet), HF_HUB_DISABLE_PROGRESS_BARS=quiet)
+        done = subprocess.run(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=stderr, text=True)
+        os.write(stderr, b"end")
+        shown[quiet] = os.read(terminal, 1 << 16).decode()
+        os.close(stderr)
+        os.close(terminal)
+        assert done.stdout.startswith(str(tmp_path / quiet))
+        assert done.stdout.count("\n") == 1
+    assert "model_quantized.onnx: 100%" in shown["0"]
+    assert shown["1"] == "end"
+    plain = hub.run("-m", "sincerity", "download", "org/model")
+    assert (plain.returncode, plain.stderr) == (0, "")
+
+
 FAULTY = (
     LOAD
     + """
@@ -164,15 +184,17 @@ def test_passing_faults_heal_within_a_call_and_lasting_ones_never_become_live(
     kinds: list[dict[str, object]] = [
         {"kind": "corrupt"}, {"kind": "truncate", "share": 0}, {"kind": "reset"}, {"status": 500}, {"status": 503},
         {"redirect": "model.py", "method": "*"},
+        {"lfs": sha256(model / GRAPHS[1]), "method": "*", "match": f"/resolve/{sha}/{GRAPHS[0]}"},
     ]  # fmt: skip
+    to_elsewhere = kinds[-2:]
     rng = random.Random(2)
     files = [f"/resolve/{sha}/{name}" for name in (*READ, GRAPHS[0]) if (model / name).is_file()]
     bodies = [*files[:-1], "/lfs/"]
-    passing = [{"method": "GET", "match": rng.choice(bodies), **kind} for kind in kinds[:-1]]
-    passing += [{"match": "/api/models", **kind} for kind in kinds[1:-1]]
+    passing = [{"method": "GET", "match": rng.choice(bodies), **kind} for kind in kinds[:5]]
+    passing += [{"match": "/api/models", **kind} for kind in kinds[1:5]]
     lasting = []
     for kind in kinds * (FAULTS // len(kinds) + 1):
-        lasting.append({"method": "GET", "match": rng.choice(files if "redirect" in kind else bodies), **kind})
+        lasting.append({"method": "GET", "match": rng.choice(files if kind in to_elsewhere else bodies), **kind})
     args = str(tmp_path / "caches"), json.dumps(passing), json.dumps(lasting), str(model)
     assert lines(hub.python(FAULTY, *args))[0][:2] == ["org/model", "ham"]
 
