@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,18 @@ def test_labels_are_by_id_and_hold_no_text(name: str) -> None:
         assert row["label"] in set(Label)
         assert row["second"] in {"", *Label}
         assert re.fullmatch(r"\w+", row["source"])
+
+
+def test_every_source_of_the_labels_is_named_with_its_terms_and_counts() -> None:
+    lines = [line for line in (DATA / "SOURCES.md").read_text("utf-8").splitlines() if line.startswith("| ")]
+    table = {cells[0]: cells for cells in ([cell.strip() for cell in line.strip("|").split("|")] for line in lines[1:])}
+    counts = [Counter(row["source"] for row in labels(name)) for name in ("train", "dev")]
+    assert set(table) - {"all"} == {*counts[0], *counts[1]}
+    for source, (_, what, origin, terms, *numbers) in table.items():
+        of = [sum(count.values()) if source == "all" else count[source] for count in counts]
+        assert [int(number) for number in numbers] == of, source
+        assert source == "all" or (what and origin and terms)
+        assert "not trained on" not in terms or of[0] == 0
 
 
 @pytest.mark.skipif("SINCERITY_DATA" not in os.environ, reason="SINCERITY_DATA is not set")
