@@ -36,8 +36,8 @@ if TYPE_CHECKING:  # they take a tenth of a second to import, and a cascade's fi
 FOREIGN_THRESHOLD = 0.5
 EXPLAIN, ATTRIBUTIONS = "explain", "attributions"
 """An input of the graph, false by default, and the output that it asks for."""
-MOST_TOKENS = 1024
-"""Tokens of a batch, padding counted: a longer batch gains nothing and falls out of the processor's cache."""
+MOST_TOKENS = 512
+"""Tokens of a batch, padding counted: what more of them compute falls out of the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
