@@ -95,7 +95,7 @@ sincerity.job.CHUNK = 50
 
 class Reader:  # judges by the length of a text
     name, labels, threshold, folder, models = "reader", ("a", "b"), 0.5, Path(sys.argv[1]), ("reader",)
-    def classify(self, texts):
+    def classify(self, texts, explain=False):
         for text in texts:
             score = 0.5 + len(text) % 50 / 100
             yield Prediction(label="a", score=score, scores={"a": score, "b": 1 - score}, certain=True, model="reader")

@@ -32,7 +32,7 @@ class Lengths:
     name, labels, threshold, folder = "lengths", ("short", "long"), 0.5, Path(__file__).parent
     models = ("lengths",)
 
-    def classify(self, texts: Iterable[str]) -> Iterator[Prediction]:
+    def classify(self, texts: Iterable[str], *, explain: bool = False) -> Iterator[Prediction]:
         for text in texts:
             score = min(len(text), 9) / 10
             scores = {"short": 1 - score, "long": score}
