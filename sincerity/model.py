@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from sincerity.cascade import CascadeConfig, read_tiers
 from sincerity.cleaning import CLEAN_VERSION
 from sincerity.errors import ModelError
-from sincerity.integrity import GRAPHS, graph_name, verify
+from sincerity.integrity import GRAPHS, WEIGHTS, graph_name, verify
 from sincerity.labels import Label
 from sincerity.reasons import Part
 
@@ -292,10 +292,10 @@ def require_files(folder: Path) -> None:
     if not (path := folder / "tokenizer.json").is_file():
         raise ModelError(f"{path} is missing. Expected: the tokenizer in one file; save it with a fast tokenizer.")
     if graph_name(folder) is None:
-        raise ModelError(
-            f"{folder} holds none of {', '.join(GRAPHS)}. Expected: the model as ONNX; "
-            "export it with python -m training.export or optimum."
-        )
+        remedy = "export it with python -m training.export or optimum."
+        if (folder / WEIGHTS).is_file():
+            remedy = f"python -m training.convert {folder} FOLDER, with the train extra, makes it of {WEIGHTS}."
+        raise ModelError(f"{folder} holds none of {', '.join(GRAPHS)}. Expected: the model as ONNX; {remedy}")
 
 
 def _load_tokenizer(folder: Path, max_length: int) -> Tokenizer:

@@ -239,6 +239,35 @@ def test_every_flipped_bit_in_the_cache_is_refused_offline_and_fetched_again_onl
     assert len(hub.downloads()) == 5 + 10 + 1
 
 
+SPOILED = (
+    LOAD
+    + """
+from sincerity.hub import download
+sha = sys.argv[1]
+folder = download("org/model", revision=sha)
+for name in ("SHA256SUMS", "tokenizer_config.json", "onnx/model_quantized.onnx"):
+    blob = (folder / name).resolve()
+    for spoil in (lambda: blob.write_bytes(b"x"), blob.unlink):
+        spoil()
+        load(revision=sha, local_files_only=True)
+        load(revision=sha)
+        assert blob.stat().st_size > 1, name
+"""
+)
+
+
+def test_a_spoiled_or_lost_blob_of_a_pinned_revision_is_refused_offline_and_fetched_online(
+    hub: LoopbackHub, model: Path
+) -> None:
+    sha = hub.serve("org/model", model)
+    loads = lines(hub.python(SPOILED, sha))
+    assert len(loads) == 12
+    for offline, online in zip(loads[::2], loads[1::2], strict=True):
+        assert offline[0] == "ModelError"
+        assert "sincerity download org/model" in offline[1]
+        assert online[:2] == ["org/model", "ham"]
+
+
 def test_a_warm_cache_answers_in_two_seconds_whatever_the_network_does(hub: LoopbackHub, model: Path) -> None:
     hub.serve("org/model", model)
     hub.python(f"{LOAD}\nload()")

@@ -98,6 +98,9 @@ def test_a_folder_without_a_graph_says_which_names_were_looked_for(folder: Path)
     shutil.rmtree(folder / "onnx")
     with pytest.raises(ModelError, match=r"onnx/model_quantized\.onnx, onnx/model\.onnx"):
         Classifier.from_pretrained(folder)
+    (folder / "model.safetensors").touch()
+    with pytest.raises(ModelError, match=r"python -m training\.convert .* makes it of model\.safetensors"):
+        Classifier.from_pretrained(folder)
 
 
 @pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "onnx/model_quantized.onnx"])
