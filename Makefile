@@ -7,6 +7,7 @@
 # make check      ruff and mypy
 # make model      the whole way from texts to the released model (needs SINCERITY_DATA)
 # make tiers      the faster tiers in front of the released model, after make model (needs SINCERITY_DATA; an hour)
+# make sample     the report of the invented stream in docs/
 # make bench      rivals side by side, dev, shares; half an hour (needs SINCERITY_DATA)
 # make bench-generalisation    sources left out, years, published tasks; hours, may be stopped and resumed
 
@@ -15,7 +16,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 TORCH := torch==2.13.0
 
-.PHONY: demo test test-all test-lowest node check model tiers bench bench-generalisation clean
+.PHONY: demo test test-all test-lowest node check model tiers sample bench bench-generalisation clean
 
 demo: $(VENV)/demo
 	@mkdir -p build
@@ -63,8 +64,13 @@ tiers: $(VENV)/all
 	$(BIN)/python -m training.cascade models/sincerity-minilm-l6 build/scores
 	$(BIN)/python -m training.manifest
 
+sample: $(VENV)/demo
+	$(BIN)/sincerity audit docs/sample-stream.csv --output docs/sample-audit.html
+
 bench: $(VENV)/all
 	$(BIN)/python -m benchmarks.comparison
+	$(BIN)/python -m benchmarks.templates
+	$(BIN)/python -m benchmarks.streams
 	$(BIN)/python -m training.score models/sincerity-minilm-l6
 	$(BIN)/python -m benchmarks.shares models/sincerity-minilm-l6
 	$(BIN)/python -m benchmarks.documents

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from itertools import pairwise
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from sincerity.auditing import ADDRESSED, BLANK, CERTAIN, LINKED, REPOSTED, UNREAD, Auditor, Kept
 from sincerity.context import Evidence, in_context
-from sincerity.findings import LEAST_POSTS, LEAST_REPEATS, Audit, Findings, Interval, Message, Messages, Period
+from sincerity.findings import LEAST_POSTS, LEAST_REPEATS, Audit, Findings, Interval, Length, Message, Messages, Period
 from sincerity.labels import Label
 from sincerity.naming import Anonymous, Named
 from sincerity.shares import Share, draw_shares
@@ -25,6 +26,7 @@ MOST_TEMPLATES, MOST_CONVERSATIONS = 60, 8
 
 _DAY = 86_400
 _AUTHORS_AT_A_TIME = 1000
+_CLOSE = 0.1
 _UNITS = ((21, "day"), (200, "week"), (1500, "month"), (6000, "quarter"))
 """Days that a stream may span for its change to be told by days, weeks, ..."""
 
@@ -100,7 +102,7 @@ class _View:
                     np.diff(estimates[first_half : first_half + 2, conversation]),
                     np.diff(draws[:, first_half : first_half + 2, conversation], axis=1),
                 )
-                change = _interval(values[0], drawn[:, 0])
+                change = _interval(values[0], drawn[:, 0], (-1.0, 1.0))
             yield self._one(stream, number, counts[i], estimates[i], draws[:, i], change, rng)
 
     def _one(
@@ -128,6 +130,7 @@ class _View:
             addressed=share(ADDRESSED),
             links=share(LINKED),
             reposts=share(REPOSTED),
+            length=_length(rows["length"]),
             repeated=round(repeated, 4),
             shared=round(float(self._shared[stream].mean()), 4),
             uncertain=round(float(((flags & (CERTAIN | UNREAD)) == 0).mean()), 4),
@@ -169,7 +172,7 @@ class _View:
         )
 
     def _message(self, kept: Kept, label: str) -> Message:
-        author, when, _, flags, _ = self._rows[kept.row].item()
+        author, when, _, flags, _, _ = self._rows[kept.row].item()
         messages = self._messages
         return Message(
             author=self._named.author(author),
@@ -183,15 +186,29 @@ class _View:
         )
 
 
+def _length(lengths: NDArray[np.uint32]) -> Length:
+    mean = float(lengths.mean())
+    return Length(mean=round(mean, 1), variation=round(float(lengths.std()) / mean, 4) if mean else 0.0)
+
+
 def _index(estimate: float, draws: Floats, repeated: float, posts: int, rng: Generator) -> Interval:
     """100 × corrected share of conversation × share of posts whose template was used fewer than three times."""
     once = round((1 - repeated) * posts)
     singular = rng.beta(once + 0.5, posts - once + 0.5, len(draws))
-    return _interval(100 * estimate * (1 - repeated), 100 * draws * singular, 1)
+    return _interval(100 * estimate * (1 - repeated), 100 * draws * singular, (0.0, 100.0), 1)
 
 
-def _interval(value: float, draws: Floats, digits: int = 4) -> Interval:
-    low, high = np.percentile(draws, [2.5, 97.5])
+def _interval(value: float, draws: Floats, bounds: tuple[float, float] = (0.0, 1.0), digits: int = 4) -> Interval:
+    """The shortest interval that holds 95 % of draws; it reaches a bound that its last draw is close to."""
+    ordered = np.sort(draws)
+    inside = math.ceil(0.95 * len(ordered))
+    start = int(np.argmin(ordered[inside - 1 :] - ordered[: len(ordered) - inside + 1]))
+    low, high = ordered[start], ordered[start + inside - 1]
+    close = _CLOSE * (high - low)
+    if start == 0 and low - bounds[0] < close:
+        low = bounds[0]
+    if start + inside == len(ordered) and bounds[1] - high < close:
+        high = bounds[1]
     value, low, high = (round(float(x), digits) for x in (value, min(low, value), max(high, value)))
     return Interval(value=value, low=low, high=high)
 

@@ -43,6 +43,7 @@ CERTAIN, BLANK, UNREAD, ADDRESSED, LINKED, REPOSTED = (1 << bit for bit in range
 _FORMAT = 1
 _ROW = np.dtype([
     ("author", np.int32), ("time", np.int64), ("label", np.uint8), ("flags", np.uint8), ("scores", np.float32, 3),
+    ("length", np.uint32),
 ])  # fmt: skip
 _ADDRESS = re.compile(r"(?<![\w@/.])(?<!via )@\w")
 _LINK = re.compile(r"https?://|\bwww\.|\bt\.co/")
@@ -102,6 +103,7 @@ class Auditor:
         rows = self._rows[start : self._count]
         rows["author"] = authors[start:]
         rows["time"] = [parse_time(post.created_at) for post in posts]
+        rows["length"] = list(map(len, texts))
         order = [str(label) for label in self.classifier.labels]
         rows["label"] = [order.index(prediction.label) for prediction in predictions]
         rows["scores"] = [tuple(prediction.scores.values()) for prediction in predictions]
@@ -165,7 +167,7 @@ class Auditor:
 
     def _keep(self, row: int, text: str, template: int) -> None:
         """Keep a post if it is more typical than those that are kept of its author and label, one of each template."""
-        author, _, label, flags, scores = self._rows[row].item()
+        author, _, label, flags, scores, _ = self._rows[row].item()
         if flags & (UNREAD | REPOSTED):
             return
         rank = float(scores[label])

@@ -29,6 +29,15 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Length:
+    """Characters of posts: a machine's are more alike than a person's."""
+
+    mean: float
+    variation: float
+    """Standard deviation as a share of the mean."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """A post that is shown, with what its text alone and its text in the stream say."""
 
@@ -73,6 +82,7 @@ class Findings:
     """Share that answers or addresses somebody."""
     links: float
     reposts: float
+    length: Length
     repeated: float
     """Share that belongs to a template which its author used three times or more."""
     shared: float

@@ -276,11 +276,11 @@ def _index_words(index: Interval | None) -> str:
 def _change_words(change: Interval | None) -> str:
     if change is None:
         return ""
-    low, high = f"{100 * change.low:+.0f}", f"{100 * change.high:+.0f}"
+    value, low, high = (f"{100 * x:+.0f}".replace("-", "−") for x in (change.value, change.low, change.high))
     telling = "" if change.low > 0 or change.high < 0 else ", which may be chance"
     return (
         f"From the earlier half of the posts to the later, the corrected share of conversation changed by "
-        f"{100 * change.value:+.0f} points ({low} to {high}){telling}."
+        f"{value} points ({low} to {high}){telling}."
     )
 
 
@@ -293,7 +293,7 @@ def _clock_words(found: Timing) -> str:
 
 
 def _burst_words(found: Timing) -> str:
-    return "" if found.burstiness is None else f" Burstiness {found.burstiness:.2f}."
+    return "" if found.burstiness is None else f" Burstiness {found.burstiness:.2f}.".replace("-", "−")
 
 
 def _count(number: int, what: str) -> str:

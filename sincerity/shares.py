@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 DRAWS = 1000
 STEPS = 500
 FEWER_STEPS = 60
+GIBBS_STEPS = 3
 JEFFREYS = 0.5
 MOST_ROWS = 100
 """Rows of the matrix count as this many at most: its error on another source is not that of sampling alone."""
@@ -71,9 +72,13 @@ def _shares(given: NDArray[np.float64], matrices: NDArray[np.float64]) -> NDArra
 
 
 def draw_shares(
-    counts: NDArray[np.int64], confusion: Sequence[Sequence[int]], draws: int = 400, seed: int = 0
+    counts: NDArray[np.int64], confusion: Sequence[Sequence[int]], draws: int = 300, seed: int = 0
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Corrected shares of many streams at once, as `corrected_shares` finds them, with the draws behind the intervals.
+    """Corrected shares of many streams at once: estimates as of `corrected_shares`, and draws from their posterior.
+
+    A draw takes a matrix from its posterior, and from there a few steps of Gibbs sampling: which labels are likely to
+    be wrong, then shares given the labels put right (Tanner and Wong, JASA 1987). Unlike intervals of estimates, those
+    of such draws are never empty: twenty posts without conversation do not prove that the author never talks.
 
     Args:
         counts: How often each label was given in each stream (streams, labels); no stream is empty.
@@ -82,7 +87,7 @@ def draw_shares(
         seed: Of the draws.
 
     Returns:
-        Estimates (streams, labels), and draws from their posterior (draws, streams, labels).
+        Estimates (streams, labels), and draws (draws, streams, labels).
     """
     rng = np.random.default_rng(seed)
     matrix = np.asarray(confusion, np.float64)
@@ -92,9 +97,24 @@ def draw_shares(
     estimates = _solved(given, matrix / rows)
     drawn = np.empty((draws, *counts.shape))
     for draw in drawn:
-        some = rng.standard_gamma(counts + JEFFREYS)
-        draw[:] = _solved(some / some.sum(1, keepdims=True), np.stack([rng.dirichlet(row) for row in weighted]))
+        some = np.stack([rng.dirichlet(row) for row in weighted])
+        shares = _solved(given, some) + 1e-9
+        for _ in range(GIBBS_STEPS):
+            shares = rng.standard_gamma(JEFFREYS + _put_right(counts, shares, some, rng)) + 1e-12
+            shares /= shares.sum(1, keepdims=True)
+        draw[:] = shares
     return estimates, drawn
+
+
+def _put_right(
+    counts: NDArray[np.int64], shares: NDArray[np.float64], matrix: NDArray[np.float64], rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """How many posts are truly of each label (streams, labels), drawn given shares and how labels are confused."""
+    true = np.zeros_like(counts)
+    for given in range(counts.shape[1]):
+        likely = shares * matrix[:, given] + 1e-300
+        true += rng.multinomial(counts[:, given], likely / likely.sum(1, keepdims=True))
+    return true
 
 
 def _solved(given: NDArray[np.float64], matrix: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ import pytest
 
 from sincerity import Classifier, ModelError, Prediction, Status
 from sincerity.folders import DEFAULT_MODEL, shipped_models
-from sincerity.shares import Share, corrected_shares
+from sincerity.shares import Share, corrected_shares, draw_shares
 
 CONFUSION = [[850, 100, 50], [60, 480, 60], [90, 60, 350]]
 
@@ -92,3 +92,31 @@ def copy_of_the_model(folder: Path) -> dict[str, dict[str, object]]:
     ignored = shutil.ignore_patterns("*.safetensors", "model.onnx", "*.png", "SHA256SUMS")
     shutil.copytree(shipped_models()[DEFAULT_MODEL], folder / "model", ignore=ignored)
     return json.loads((folder / "model" / "config.json").read_text("utf-8"))
+
+
+def test_many_streams_at_once_get_the_shares_that_each_gets_alone() -> None:
+    counts = np.array([[50, 30, 20], [333, 333, 334], [900, 60, 40]])
+    estimates, draws = draw_shares(counts, CONFUSION)
+    for row, estimate, drawn in zip(counts, estimates, draws.transpose(1, 0, 2), strict=True):
+        for share, value, of_label in zip(corrected_shares(row.tolist(), CONFUSION), estimate, drawn.T, strict=True):
+            assert value == pytest.approx(share.estimate, abs=0.005)
+            low, high = np.percentile(of_label, [2.5, 97.5])
+            assert low == pytest.approx(share.low, abs=0.1)
+            assert high == pytest.approx(share.high, abs=0.1)
+
+
+def test_the_draws_of_many_streams_hold_the_true_share_as_often_as_they_should() -> None:
+    rng = np.random.default_rng(2)
+    truth = np.array([0.5, 0.3, 0.2])
+    matrices = [
+        np.stack([rng.dirichlet(np.array(row) * min(1, 100 / sum(row))) for row in CONFUSION]) for _ in range(300)
+    ]
+    counts = np.stack([rng.multinomial(100, truth @ matrix) for matrix in matrices])
+    _, draws = draw_shares(counts, CONFUSION)
+    low, high = np.percentile(draws[:, :, 0], [2.5, 97.5], axis=0)
+    assert 0.9 < np.mean((low <= 0.5) & (high >= 0.5)) <= 1
+
+
+def test_no_stream_is_proven_to_hold_nothing_of_a_label() -> None:
+    _, draws = draw_shares(np.array([[0, 0, 20]]), CONFUSION)
+    assert np.percentile(draws[:, 0, 0], 97.5) > 0.02
