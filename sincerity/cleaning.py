@@ -11,7 +11,8 @@ In this order it
    bidirectional, tag and control characters, and folds letters of other scripts that pass for Latin ones
    (Unicode Technical Standard 39, confusables) in words that consist of nothing else,
 4. replaces links, addresses, mentions and emoji by one token each (`[URL]`, `[MAIL]`, `[USER]`, `[FEEL]`, ...),
-5. splits hashtags, caps repetitions and white space,
+5. splits hashtags, writes every number as 0, caps repetitions and white space, leaves out closing marks (of question
+   marks it keeps one),
 6. keeps head and tail of what is longer than the encoder reads,
 7. puts *surface cues* in front: one token for each trait of the raw text that an uncased encoder cannot see or
    count (Title Case, a closing link, many hashtags, an opening quotation mark, first and second person ...).
@@ -29,7 +30,7 @@ from functools import cache
 from importlib import resources
 from typing import NamedTuple
 
-CLEAN_VERSION = 1
+CLEAN_VERSION = 2
 """Version of the clean-up; a change in what `clean` returns needs a new number and newly trained models."""
 
 CUES = (
@@ -242,8 +243,9 @@ def _fold_character(char: str) -> str:
 def _fold_words(edit: _Edit) -> None:
     """Fold words of look-alikes.
 
-    A word with one letter that has no Latin look-alike belongs to its own script. So does a word without a Latin
-    letter, where most words of other scripts do: Russian has short words that happen to look Latin.
+    A word with one letter that has no Latin look-alike belongs to its own script, unless half of it or more reads as
+    Latin; then that letter is left out, as a misprint. A word without a Latin letter belongs to its own script where
+    most words of other scripts do: Russian has short words that happen to look Latin.
     """
     table = _lookalikes()
     words: list[str] = _FOREIGN_WORD.findall(edit.text)
@@ -251,7 +253,10 @@ def _fold_words(edit: _Edit) -> None:
 
     def fold(match: re.Match[str]) -> str:
         folded = match[0].translate(table)
-        return folded if folded.isascii() and (disguised or _LATIN.search(match[0])) else match[0]
+        if not disguised and not _LATIN.search(match[0]):
+            return match[0]
+        plain = folded if folded.isascii() else "".join(filter(str.isascii, folded))
+        return plain if 2 * len(plain) >= len(folded) else match[0]
 
     edit.sub(_FOREIGN_WORD, fold)
 
@@ -290,7 +295,9 @@ _EMOJI = re.compile(
 _EMOJI_RUN = re.compile(r"(\[(?:FEEL|POINT|EMOJI)\])(?:\s*\1)+")
 _HASHTAG = re.compile(r"(?<![\w&#])#(?=\w*[^\W\d])\w{2,}")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[A-Z])(?=[A-Z][a-z])|_+")
+_NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*")
 _REPEATED = re.compile(r"(\S)\1{3,}")
+_CLOSING = re.compile(r"(?<=[^.!?\u2026;,:\s])[.!?\u2026;,:\s]+$")
 _SPACES = re.compile(r"\s+")
 _ENDS = re.compile(r"^\s+|(?<!\s)\s+$")
 
@@ -312,8 +319,10 @@ def _tidy(edit: _Edit) -> None:
     if "#" in edit.text:
         edit.sub(_HASHTAG, lambda match: _HUMP.sub(" ", match[0]))
     edit.sub(_EMOJI_RUN, r"\1")
+    edit.sub(_NUMBER, "0")
     edit.sub(_REPEATED, r"\1\1\1")
     edit.sub(_ENDS, "")
+    edit.sub(_CLOSING, lambda match: "?" if "?" in match[0] else "")
     edit.sub(_SPACES, " ")
 
 

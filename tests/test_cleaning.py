@@ -8,6 +8,7 @@ import re
 import time
 import unicodedata
 from pathlib import Path
+from string import ascii_lowercase
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -72,13 +73,13 @@ def assert_offsets_are_sound(text: str) -> None:
     [
         ("tea &amp; cake", "tea & cake"),
         ("tea &amp;amp; cake", "tea & cake"),
-        ("we &lt;3 you", "we <3 you"),
-        ("we &amp;lt;3 you", "we <3 you"),
+        ("we &lt;3 you", "we <0 you"),
+        ("we &amp;lt;3 you", "we <0 you"),
         ("it&#39;s late", "it's late"),
         ("it&#x27;s late", "it's late"),
         ("it&rsquo;s &quot;late&quot;", 'it\'s "late"'),
         ("one&nbsp;two", "one two"),
-        ("half past &frac12;", "half past 1/2"),
+        ("half past &frac12;", "half past 0"),
         ("five &lt six", "five < six"),
         ("this & that; R&B", "this & that; R&B"),
         ("a&#0;b&#xD800;c", "abc"),
@@ -141,7 +142,7 @@ def test_marks_of_a_letter_fall_and_the_letter_stays() -> None:
     assert body("Crème brûlée à la façon d'Übelhör, señor Łukasz Ångström") == (
         "Creme brulee a la facon d'Ubelhor, senor Lukasz Angstrom"
     )
-    assert body("𝟐𝟎 ㎏ ﬁne ² ⅓ ™") == "20 kg fine 2 1/3 TM"
+    assert body("𝟐𝟎 ㎏ ﬁne ² ⅓ ™") == "0 kg fine 0 0 TM"
 
 
 def test_stacked_marks_fall() -> None:
@@ -165,7 +166,7 @@ def test_stacked_marks_fall() -> None:
     ],
 )
 def test_look_alike_letters_in_a_latin_word_are_latin(text: str, expected: str) -> None:
-    assert body(f"{text}!") == f"{expected}!"
+    assert body(f"{text} now") == f"{expected} now"
 
 
 @pytest.mark.parametrize(
@@ -189,7 +190,7 @@ def test_quotes_and_dashes_are_typed_ones() -> None:
         "'one' 'two' \"three\" \"four\" \"five\" 'six' it's it's"
     )
     assert body("a‐b a‑b a‒b a–b a—b a―b a−b") == "a-b " * 6 + "a-b"
-    assert body("wait… what⁈") == "wait... what?!"
+    assert body("wait… what⁈ no") == "wait... what?! no"
 
 
 def test_lone_surrogates_never_survive() -> None:
@@ -225,21 +226,21 @@ def test_every_code_point_alone_is_cleaned() -> None:
         ("see TEA.COM now", "see [URL] now"),
         ("see http://чай.example/путь now", "see [URL] now"),
         ("see ｈｔｔｐ：//tea.example now", "see [URL] now"),
-        ("see (http://tea.example/a).", "see ([URL])."),
+        ("see (http://tea.example/a).", "see ([URL])"),
         ("see http://tea.example/a, or not", "see [URL], or not"),
-        ("is it http://tea.example?!", "is it [URL]?!"),
+        ("is it http://tea.example?!", "is it [URL]?"),
         ("is it tea.example?", "is it [URL]?"),
         ('see "http://tea.example/a" now', 'see "[URL]" now'),
         ("see <http://tea.example/a> now", "see <[URL]> now"),
-        ("see http://tea.exam…", "see [URL]..."),
-        ("see http://te...", "see [URL]..."),
-        ("see http://…", "see [URL]..."),
-        ("see http:/…", "see [URL]..."),
-        ("see http:…", "see [URL]..."),
-        ("see https…", "see [URL]..."),
-        ("see htt…", "see [URL]..."),
+        ("see http://tea.exam…", "see [URL]"),
+        ("see http://te...", "see [URL]"),
+        ("see http://…", "see [URL]"),
+        ("see http:/…", "see [URL]"),
+        ("see http:…", "see [URL]"),
+        ("see https…", "see [URL]"),
+        ("see htt…", "see [URL]"),
         ("a:http://tea.example", "a:[URL]"),
-        ("e.g. this, i.e. that. Then 3.5 or 10.30", "e.g. this, i.e. that. Then 3.5 or 10.30"),
+        ("e.g. this, i.e. that. Then 3.5 or 10.30", "e.g. this, i.e. that. Then 0 or 0"),
         ("end.Start http htt", "end.Start http htt"),
     ],
 )
@@ -256,10 +257,10 @@ def test_punctuation_behind_a_bare_domain_with_a_path_stays(end: str) -> None:
     ("text", "expected"),
     [
         ("write to ann@mail.example now", "write to [MAIL] now"),
-        ("write to ANN.B+tea@Mail.Example.", "write to [MAIL]."),
+        ("write to ANN.B+tea@Mail.Example.", "write to [MAIL]"),
         ("mailto:ann_b-c@my.mail.example", "mailto:[MAIL]"),
         ("ａｎｎ＠ｍａｉｌ．ｅｘａｍｐｌｅ", "[MAIL]"),
-        ("hi @ann and @Bob_99!", "hi [USER] and [USER]!"),
+        ("hi @ann and @Bob_99!", "hi [USER] and [USER]"),
         ("RT @ann: hello", "RT [USER]: hello"),
         (".@ann said (@bob)", ".[USER] said ([USER])"),
         ("＠ann hello", "[USER] hello"),
@@ -278,7 +279,7 @@ def test_a_mastodon_mention_is_one_token() -> None:
     ("text", "expected"),
     [
         ("nice 😀", "nice [FEEL]"),
-        ("nice😀!", "nice [FEEL] !"),
+        ("nice😀!", "nice [FEEL]"),
         ("nice ❤️", "nice [FEEL]"),
         ("nice ☺", "nice [FEEL]"),
         ("nice 👍", "nice [FEEL]"),
@@ -308,12 +309,12 @@ def test_a_skin_tone_does_not_change_an_emoji() -> None:
     [
         ("#MorningTea", "#Morning Tea"),
         ("#morning_tea_time", "#morning tea time"),
-        ("#TeaTime2031", "#Tea Time 2031"),
+        ("#TeaTime2031", "#Tea Time 0"),
         ("#NZTeaFans", "#NZ Tea Fans"),
         ("#tea", "#tea"),
         ("#TEA", "#TEA"),
         ("so #GoodTea, so #Fresh", "so #Good Tea, so #Fresh"),
-        ("we are #1, a#Bc, MorningTea", "we are #1, a#Bc, MorningTea"),
+        ("we are #1, a#Bc, MorningTea", "we are #0, a#Bc, MorningTea"),
     ],
 )
 def test_hashtags_are_split_into_words(text: str, expected: str) -> None:
@@ -322,7 +323,29 @@ def test_hashtags_are_split_into_words(text: str, expected: str) -> None:
 
 def test_repetitions_stop_at_three() -> None:
     assert body("soooooo goooood!!!!!!!! ........ =====") == "sooo goood!!! ... ==="
-    assert body("sooo good!! 1000") == "sooo good!! 1000"
+    assert body("sooo good!! ...oh") == "sooo good!! ...oh"
+
+
+@pytest.mark.parametrize(
+    "text", ["7", "42", "1,000,000", "3.5", "10:30", "24/12/2031", "0800-123-456", "\U0001d7d9\U0001d7da", "２０３１"]
+)
+def test_a_number_is_a_number_whatever_it_is(text: str) -> None:
+    assert body(f"about {text} of them") == "about 0 of them"
+
+
+@pytest.mark.parametrize("end", [".", "!", "!!!", "...", "\u2026", " .", ";", ":", ",", "!.", " ! "])
+def test_closing_marks_are_left_out(end: str) -> None:
+    assert clean(f"See you at the lake{end}") == clean("See you at the lake")
+
+
+@pytest.mark.parametrize("end", ["?", "??", "?!", "!?", "? "])
+def test_of_closing_question_marks_one_stays(end: str) -> None:
+    assert body(f"See you at the lake{end}") == "See you at the lake?"
+
+
+def test_marks_alone_stay() -> None:
+    assert body("!!!") == "!!!"
+    assert body("?") == "?"
 
 
 def test_white_space_is_one_space() -> None:
@@ -437,8 +460,7 @@ def test_nothing_visible_is_nothing(blank: str) -> None:
 
 
 def test_a_long_text_keeps_head_and_tail() -> None:
-    words = [f"w{i}" for i in range(2000)]
-    text = " ".join(words)
+    text = " ".join(f"{first}{second}{third}" for first in "abcde" for second in "fghijkl" for third in ascii_lowercase)
     cleaned = clean(text)
     head, tail = body(text).split(" [CUT] ")
     assert cleaned.truncated
@@ -526,7 +548,7 @@ def test_the_same_text_gives_the_same_view(text: str) -> None:
     [
         ("tea &amp; cake", "&", "&amp;"),
         ("tea &amp;amp; cake", "&", "&amp;amp;"),
-        ("we &amp;lt;3 you", "<3", "&amp;lt;3"),
+        ("we &amp;lt;3 you", "<0", "&amp;lt;3"),
         ("tea &amp;&#32;cake", "cake", "cake"),
         ("see http://tea.example/a?b=1, now", "[URL]", "http://tea.example/a?b=1"),
         ("see http://tea.example/a?b=1&amp;c=2 now", "[URL]", "http://tea.example/a?b=1&amp;c=2"),

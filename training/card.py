@@ -41,9 +41,11 @@ Certain: a score of at least {threshold}, which {coverage:.0%} of the validation
 
 ## How it was made
 
-`python -m training.prepare`, `training.train`, `training.export`, `training.score`: {base} fine-tuned for {epochs:g}
-epochs at a learning rate of {learning_rate:g} on {train_rows} messages ({seconds} s on {machine}); the state with the
-best macro-F1 on the {validation_rows} messages of the validation split was kept ({validation_f1:.3f}). Read were:
+`python -m training.prepare`, `training.train`, `training.export`, `training.score`; `training/LOG.md` has the commands.
+
+{stages}
+
+Of each stage the state with the best macro-F1 on the validation split was kept. Read were:
 
 {files}
 {texts}
@@ -94,17 +96,48 @@ def card(folder: Path) -> str:
         path=results["name"] if own else folder,
         labels=_words([f"`{label}`" for label in config["sincerity"]["labels"]]),
         quality=_quality(results),
-        files=table(("file", "SHA-256"), [(name, f"`{digest}`") for name, digest in training["data"]["files"].items()]),
-        train_rows=training["data"]["train"],
-        validation_rows=training["data"]["validation"],
-        validation_f1=training["validation"]["macro_f1"],
-        seconds=training["seconds"],
-        machine=training["machine"],
-        **{key: training["recipe"][key] for key in ("base", "epochs", "learning_rate")},
+        stages=_stages(training),
+        files=table(("file", "SHA-256"), [(name, f"`{digest}`") for name, digest in _files(training).items()]),
         **{part: text.format(**results["ceiling"]) if own else "" for part, text in OWN_SCHEME.items()},
         **results["export"],
     )
     return HEADER + body if own else body
+
+
+def _stages(training: dict[str, Any]) -> str:
+    """A table of the runs that led to a checkpoint, each starting where the one before it ended."""
+    rows = []
+    for number, stage in enumerate(reversed(_chain(training)), 1):
+        recipe, data = stage["recipe"], stage["data"]
+        start = recipe["base"] if number == 1 else f"stage {number - 1}"
+        rows.append(
+            (
+                number,
+                start,
+                f"{recipe['epochs']:g}",
+                f"{recipe['learning_rate']:g}",
+                data["train"],
+                f"{stage['validation']['macro_f1']:.3f} on {data['validation']}",
+                f"{stage['seconds']} s, {stage['machine']}",
+            )
+        )
+    head = ("stage", "starts from", "epochs", "learning rate", "messages", "macro-F1, validation", "time")
+    return table(head, rows)
+
+
+def _chain(training: dict[str, Any]) -> list[dict[str, Any]]:
+    """The last run first."""
+    return [training, *(_chain(training["before"]) if "before" in training else [])]
+
+
+def _files(training: dict[str, Any]) -> dict[str, str]:
+    """SHA-256 of every file that a stage read, by its name; of a file that changed between stages, all of them."""
+    digests: dict[str, list[str]] = {}
+    for stage in reversed(_chain(training)):
+        for name, digest in stage["data"]["files"].items():
+            if digest not in digests.setdefault(name, []):
+                digests[name].append(digest)
+    return {name: "`, `".join(found) for name, found in digests.items()}
 
 
 def report(found: dict[str, Any]) -> str:
@@ -136,8 +169,8 @@ def _scores(scores: dict[str, Any]) -> str:
             with_interval(s, "macro_f1"),
             with_interval(s, "accuracy"),
             s["lenient_accuracy"],
-            with_interval(s, "log_loss"),
-            s["brier"],
+            with_interval(s, "log_loss") + _without(s, "log_loss"),
+            f"{s['brier']:.3f}" + _without(s, "brier"),
             f"{with_interval(s, 'ece')}; {shown(s['calibrated_ece'])}",
             s["area_under_risk_coverage"],
             s["accuracy_at_80_percent_coverage"],
@@ -170,9 +203,14 @@ def main_scores(scores: dict[str, Any]) -> str:
     return table(("texts", "rows", "macro-F1", "accuracy", "lenient", "certain", "accuracy where certain"), rows)
 
 
+def _without(scores: dict[str, Any], name: str) -> str:
+    return f"; {scores['uncalibrated'][name]:.3f} without" if "uncalibrated" in scores else ""
+
+
 NOTES = """\
-In brackets: 95 % intervals (bootstrap over rows). Lenient accuracy also accepts a second label that an annotator named.
-Calibration error stands beside the interval that a perfectly calibrated model would show on as many texts."""
+In brackets: 95 % intervals (bootstrap over rows). "Without": without the temperature that calibrates. Lenient accuracy
+also accepts a second label that an annotator named. Calibration error stands beside the interval that a perfectly
+calibrated model would show on as many texts."""
 
 
 def with_interval(scores: dict[str, Any], name: str) -> str:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+TRAINING = "training.json"
+"""What a checkpoint's folder says of how it was trained."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
@@ -18,6 +21,8 @@ class Recipe:
     weight_decay: float = 0.01
     max_length: int = 160
     """Tokens; the clean-up's head and tail fit in it but for rare scripts and rows of digits or signs."""
+    frozen_layers: int = 0
+    """Lowest layers that stay as they are, embeddings too: time saved where the base knows the task."""
     evaluations_per_epoch: int = 2
     patience: int = 4
     """Evaluations without a better macro-F1 on the validation split after which training stops."""

@@ -37,6 +37,8 @@ class Row:
     drawn: str = ""
     """How the row was chosen for labelling: at random within its source, or because a first model was uncertain."""
     created_at: str = ""
+    guideline: str = ""
+    """The version of the guidelines that the label was made under."""
 
 
 def text_id(source: str, text: str) -> str:
@@ -82,6 +84,7 @@ def research_rows(name: str) -> list[Row]:
             terms=row["terms"],
             drawn=row.get("drawn") or "",
             created_at=row.get("created_at") or "",
+            guideline=row.get("guideline") or "",
         )
         for row in read_jsonl(data_folder() / "messages" / f"{name}.jsonl.gz")
     ]
@@ -99,6 +102,16 @@ def public_rows(task: str) -> list[Row]:
             group=row["group"] or "",
         )
         for row in read_jsonl(data_folder() / "public" / f"{task}.jsonl.gz")
+    ]
+
+
+def pool_rows() -> list[Row]:
+    """The unlabelled pool, `messages/unlabelled.jsonl.gz`; no row has a label."""
+    return [
+        Row(
+            id=row["id"], text=row["text"], label="", source=row["source"], group=row["group"] or "", terms=row["terms"]
+        )
+        for row in read_jsonl(data_folder() / "messages" / "unlabelled.jsonl.gz")
     ]
 
 

@@ -24,10 +24,10 @@ def base_path(base: str) -> str:
 
 
 def load_base(base: str, labels: list[str], max_length: int) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
-    """The encoder with a new classification head, and a tokenizer that knows `sincerity.cleaning.TOKENS`.
+    """The encoder with a classification head, and a tokenizer that knows `sincerity.cleaning.TOKENS`.
 
-    The tokens take places that BERT's vocabulary leaves unused, so that no matrix changes its shape; each starts from
-    the mean of the pieces of its own name.
+    Tokens that it does not know yet take places that BERT's vocabulary leaves unused, so that no matrix changes its
+    shape; each starts from the mean of the pieces of its own name. The head is new unless the base has one.
     """
     path = base_path(base)
     model = AutoModelForSequenceClassification.from_pretrained(
@@ -40,8 +40,9 @@ def load_base(base: str, labels: list[str], max_length: int) -> tuple[PreTrained
     plain = AutoTokenizer.from_pretrained(path)
     tokenizer = _with_tokens(plain, max_length)
     embeddings = model.get_input_embeddings().weight
+    known = plain.get_vocab()
     with torch.no_grad():
-        for token in TOKENS:
+        for token in (token for token in TOKENS if token not in known):
             pieces = plain(token.strip("[]").lower(), add_special_tokens=False)["input_ids"]
             embeddings[tokenizer.convert_tokens_to_ids(token)] = embeddings[pieces].mean(0)
     return model, tokenizer
@@ -51,7 +52,8 @@ def _with_tokens(plain: PreTrainedTokenizerFast, max_length: int) -> PreTrainedT
     spec = json.loads(plain.backend_tokenizer.to_str())
     vocabulary = spec["model"]["vocab"]
     unused = sorted((place, token) for token, place in vocabulary.items() if token.startswith("[unused"))
-    for (place, old), new in zip(unused, TOKENS, strict=False):
+    wanted = [token for token in TOKENS if token not in vocabulary]
+    for (place, old), new in zip(unused, wanted, strict=False):
         del vocabulary[old]
         vocabulary[new] = place
         flags = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)

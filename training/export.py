@@ -32,6 +32,7 @@ from sincerity.cleaning import CLEAN_VERSION
 from sincerity.errors import SincerityError
 from sincerity.model import Model
 from training.command import run
+from training.config import TRAINING
 from training.corpus import own_rows, pool_texts
 from training.graph import Graph
 from training.manifest import write_manifest
@@ -242,7 +243,7 @@ def main(
 ) -> None:
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name):
         raise GateError(f"{name!r} is no name for a model. Expected: letters, digits, - _ and dots.")
-    training = json.loads((checkpoint / "training.json").read_text("utf-8"))
+    training = json.loads((checkpoint / TRAINING).read_text("utf-8"))
     part, old = models / f".{name}.part", models / f".{name}.old"
     try:
         measured = export(checkpoint, DatasetDict(load_from_disk(data)), name, part)

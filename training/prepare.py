@@ -1,6 +1,7 @@
 """Step 1: texts and labels → a `datasets` folder of cleaned texts with a train and a validation split.
 
 python -m training.prepare
+python -m training.prepare --scores build/scores.npz --out build/distil
 python -m training.prepare --train my.csv --text-column text --label-column label --out build/mine/data
 """
 
@@ -8,15 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import numpy as np
 import typer
-from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
+from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value, concatenate_datasets
 
 from sincerity.cleaning import clean
 from sincerity.labels import Label
+from training.augment import misspelt
 from training.command import run
 from training.corpus import (
     OWN_SOURCE,
@@ -26,12 +31,16 @@ from training.corpus import (
     data_folder,
     file_rows,
     in_validation,
+    pool_rows,
     training_rows,
 )
 from training.duplicates import near_duplicates
 
 SECOND_SURE, SECOND_UNSURE, UNSURE = 0.15, 0.3, 0.1
 """Probability that a sure and an unsure annotator give to a second label, and an unsure one without it to the rest."""
+
+MISSPELT = 0.3
+"""Share of the training texts that get misprints."""
 
 OWN_REPEATS = 2
 """Times that each of our own texts is seen per epoch: few of them stand for forms that the research data lacks."""
@@ -53,7 +62,11 @@ def soft_target(row: Row, labels: list[str]) -> list[float]:
 
 def dataset_of(rows: list[Row], labels: list[str]) -> Dataset:
     """Rows as a dataset: `text` (cleaned), `label`, `target` (a probability per label), and where each came from."""
-    features = Features(
+    return Dataset.from_list(_records(rows, labels), features=_features(labels))
+
+
+def _features(labels: list[str]) -> Features:
+    return Features(
         {
             "id": Value("string"),
             "text": Value("string"),
@@ -64,21 +77,48 @@ def dataset_of(rows: list[Row], labels: list[str]) -> Dataset:
             "drawn": Value("string"),
         }
     )
-    records = []
-    for row in rows:
-        if text := clean(row.text).text:
-            records.append(
-                {
-                    "id": row.id,
-                    "text": text,
-                    "label": row.label,
-                    "target": soft_target(row, labels),
-                    "source": row.source,
-                    "group": row.group,
-                    "drawn": row.drawn,
-                }
-            )
-    return Dataset.from_list(records, features=features)
+
+
+def with_misprints(rows: list[Row]) -> list[Row]:
+    """The rows, some of them misspelt."""
+    rng = random.Random(0)
+    return [replace(row, text=misspelt(row.text, rng)) if rng.random() < MISSPELT else row for row in rows]
+
+
+def _records(rows: list[Row], labels: list[str]) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": row.id,
+            "text": text,
+            "label": row.label,
+            "target": soft_target(row, labels),
+            "source": row.source,
+            "group": row.group,
+            "drawn": row.drawn,
+        }
+        for row in rows
+        if (text := clean(row.text).text)
+    ]
+
+
+def scored_dataset(scores: Path, labels: list[str], apart_from: list[Row], most: int | None = None) -> Dataset:
+    """Texts of the pool with a teacher's probabilities as their targets, the first `most` that `training.pool` wrote.
+
+    Left out is what shares a group with, or nearly is, a row of `apart_from`.
+    """
+    with np.load(scores) as file:
+        ids, probabilities = file["ids"][:most], file["probs"][:most]
+        targets = dict(zip(ids.tolist(), probabilities.tolist(), strict=True))
+    groups = {row.group for row in apart_from}
+    rows = [
+        row for row in pool_rows() if row.id in targets and row.group not in groups and not in_validation(row.group)
+    ]
+    copies = {i for i, _ in near_duplicates([row.text for row in rows], [row.text for row in apart_from])}
+    records = _records(with_misprints([row for i, row in enumerate(rows) if i not in copies]), labels)
+    for record in records:
+        record["target"] = targets[record["id"]]
+        record["label"] = labels[int(np.argmax(record["target"]))]
+    return Dataset.from_list(records, features=_features(labels))
 
 
 def split_rows(rows: list[Row]) -> tuple[list[Row], list[Row]]:
@@ -95,6 +135,9 @@ def main(
     text_column: str = "text",
     label_column: str = "label",
     group_column: Annotated[str | None, typer.Option(help="Rows with one value here stay in one split.")] = None,
+    scores: Annotated[Path | None, typer.Option(help="What training.pool wrote: texts of the pool join train.")] = None,
+    most_scored: Annotated[int | None, typer.Option(help="Texts of the pool to take; all by default.")] = None,
+    labelled_repeats: Annotated[int, typer.Option(help="Times that labelled rows are seen beside the pool's.")] = 1,
 ) -> None:
     if train:
         rows = file_rows(train, text_column, label_column, group_column)
@@ -110,7 +153,13 @@ def main(
                 "groups, for a tenth of them to hold at least two. Give more, or another --group-column."
             )
     splits["train"] += [row for row in splits["train"] if row.source == OWN_SOURCE] * (OWN_REPEATS - 1)
-    DatasetDict({name: dataset_of(part, labels) for name, part in splits.items()}).save_to_disk(out)
+    splits["train"] = with_misprints(splits["train"])
+    data = DatasetDict({name: dataset_of(part, labels) for name, part in splits.items()})
+    if scores:
+        scored = scored_dataset(scores, labels, splits["validation"], most_scored)
+        typer.echo(f"pool: {len(scored)} rows with probabilities of {scores}", err=True)
+        data["train"] = concatenate_datasets([*[data["train"]] * labelled_repeats, scored])
+    data.save_to_disk(out)
     files = (
         {train.name: train}
         if train
@@ -119,7 +168,9 @@ def main(
             "data/messages/train.jsonl": OWN_TEXTS / "train.jsonl",
         }
     )
-    about = {name: len(part) for name, part in splits.items()} | {
+    if scores:
+        files[scores.name] = scores
+    about = {name: len(part) for name, part in data.items()} | {
         "files": {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
     }
     (out / "about.json").write_text(json.dumps(about, indent=1) + "\n", "utf-8")

@@ -9,6 +9,7 @@ quantising differs from it by the rounding of the weights.
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,6 +24,7 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrai
 
 from sincerity.errors import ModelError
 from training.command import run
+from training.config import TRAINING
 
 GRAPH = "onnx/model_quantized.onnx"
 VERBATIM = ("config.json", "tokenizer.json", "tokenizer_config.json")
@@ -38,6 +40,9 @@ def rebuild(folder: Path, out: Path) -> None:
     model.save_pretrained(out)
     for name in VERBATIM:
         shutil.copyfile(folder / name, out / name)
+    if (results := folder / "results.json").is_file():
+        training = json.loads(results.read_text("utf-8"))["training"]
+        (out / TRAINING).write_text(json.dumps(training, indent=1), "utf-8")
 
 
 def torch_model(folder: Path) -> PreTrainedModel:

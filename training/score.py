@@ -18,6 +18,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from sincerity import Classifier, Prediction
 from training.behaviour import summary
@@ -36,8 +37,10 @@ LENGTHS = (40, 80, 140, 280)
 DRAWS = 1000
 
 
-def score(classifier: Classifier, rows: Sequence[Row]) -> dict[str, Any]:
+def score(classifier: Classifier, rows: Sequence[Row], temperature: float = 1.0) -> dict[str, Any]:
     """Quality of a classifier on labelled rows, as plain rounded numbers (`training.quality` says which).
+
+    `uncalibrated` has what log-loss and Brier score would be without the `temperature` in the last layer.
 
     `certain` tells what share of the rows the model's threshold lets through, and the accuracy on those; `slices` has
     accuracies by source, length, terms and way of drawing.
@@ -46,9 +49,11 @@ def score(classifier: Classifier, rows: Sequence[Row]) -> dict[str, Any]:
     if unknown := {row.label for row in rows} - set(labels):
         raise CorpusError(f"The model does not know {sorted(unknown)}. Expected: {', '.join(labels)}.")
     predictions = classifier.classify(row.text for row in rows)
+    truth = np.array([labels.index(row.label) for row in rows])
+    scores = np.array([[prediction.scores[label] for label in labels] for prediction in predictions])
     found = Quality().compute(
-        predictions=[[prediction.scores[label] for label in labels] for prediction in predictions],
-        references=[labels.index(row.label) for row in rows],
+        predictions=scores.tolist(),
+        references=truth.tolist(),
         seconds=[labels.index(row.second) if row.second in labels else NO_SECOND for row in rows],
     )
     right = np.array([prediction.label == row.label for prediction, row in zip(predictions, rows, strict=True)])
@@ -59,8 +64,24 @@ def score(classifier: Classifier, rows: Sequence[Row]) -> dict[str, Any]:
             "share": round(float(certain.mean()), 4),
             "accuracy": round(float(right[certain].mean()), 4) if certain.any() else None,
         },
+        "uncalibrated": _uncalibrated(scores, truth, temperature),
         "slices": slices(rows, predictions),
     }
+
+
+def _uncalibrated(scores: NDArray[np.float64], truth: NDArray[np.int64], temperature: float) -> dict[str, float]:
+    sharp = np.maximum(scores, 1e-12) ** temperature
+    sharp /= sharp.sum(1, keepdims=True)
+    hits = np.eye(scores.shape[1])[truth]
+    return {
+        "log_loss": round(float(-np.log((sharp * hits).sum(1)).mean()), 4),
+        "brier": round(float(((sharp - hits) ** 2).sum(1).mean()), 4),
+    }
+
+
+def folded_temperature(folder: Path) -> float:
+    """The temperature that the export folded into the model's last layer."""
+    return float(json.loads((folder / "config.json").read_text("utf-8"))["sincerity"]["temperature"])
 
 
 def slices(rows: Sequence[Row], predictions: Sequence[Prediction]) -> dict[str, list[dict[str, Any]]]:
@@ -115,13 +136,13 @@ def main(
     label_column: str = "label",
     out: Annotated[Path | None, typer.Option(help="Folder for a report, instead of the model's own folder.")] = None,
 ) -> None:
-    classifier = Classifier(folder)
+    classifier, temperature = Classifier(folder), folded_temperature(folder)
     found: dict[str, Any] = {"name": classifier.name}
     if test:
-        found["scores"] = {test.name: score(classifier, file_rows(test, text_column, label_column))}
+        found["scores"] = {test.name: score(classifier, file_rows(test, text_column, label_column), temperature)}
     else:
         files = {"dev": research_rows("dev"), "own test texts": own_rows("test")}
-        found["scores"] = {name: score(classifier, rows) for name, rows in files.items()}
+        found["scores"] = {name: score(classifier, rows, temperature) for name, rows in files.items()}
         found |= {"ceiling": CEILING, "behaviour": summary(classifier)}
     for name, scores in found["scores"].items():
         draw_quality(scores, (out or folder) / f"{Path(name).stem.replace(' ', '-')}.png")

@@ -27,8 +27,8 @@ from transformers import (
 )
 
 from training.command import run
-from training.config import RELEASED, Recipe
-from training.encoder import load_base
+from training.config import RELEASED, TRAINING, Recipe
+from training.encoder import base_path, load_base
 
 
 def soft_cross_entropy(outputs: Any, labels: torch.Tensor, num_items_in_batch: Any = None) -> torch.Tensor:
@@ -72,6 +72,9 @@ def train(data: DatasetDict, recipe: Recipe, out: Path) -> dict[str, float]:
     set_seed(recipe.seed)
     labels: list[str] = data["train"].features["label"].names
     model, tokenizer = load_base(recipe.base, labels, recipe.max_length)
+    if recipe.frozen_layers:
+        for part in (model.bert.embeddings, *model.bert.encoder.layer[: recipe.frozen_layers]):
+            part.requires_grad_(False)
     tokenised = data.map(
         lambda batch: {
             **tokenizer(batch["text"], truncation=True, max_length=recipe.max_length),
@@ -131,19 +134,30 @@ def main(
     epochs: float = RELEASED.epochs,
     learning_rate: float = RELEASED.learning_rate,
     batch_size: int = RELEASED.batch_size,
+    frozen_layers: int = RELEASED.frozen_layers,
     seed: int = RELEASED.seed,
 ) -> None:
-    recipe = replace(RELEASED, base=base, epochs=epochs, learning_rate=learning_rate, batch_size=batch_size, seed=seed)
+    recipe = replace(
+        RELEASED,
+        base=base,
+        epochs=epochs,
+        learning_rate=learning_rate,
+        batch_size=batch_size,
+        frozen_layers=frozen_layers,
+        seed=seed,
+    )
     started = time.monotonic()
     metrics = train(DatasetDict(load_from_disk(data)), recipe, out)
-    summary = {
+    summary: dict[str, Any] = {
         "recipe": asdict(recipe),
         "data": json.loads((data / "about.json").read_text("utf-8")),
         "validation": metrics,
         "seconds": round(time.monotonic() - started),
         "machine": machine(),
     }
-    (out / "training.json").write_text(json.dumps(summary, indent=1), "utf-8")
+    if (before := Path(base_path(base)) / TRAINING).is_file():
+        summary["before"] = json.loads(before.read_text("utf-8"))
+    (out / TRAINING).write_text(json.dumps(summary, indent=1), "utf-8")
     typer.echo(json.dumps(summary, indent=1))
 
 

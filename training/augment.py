@@ -1,0 +1,35 @@
+"""Misprints for training: what a hurried thumb does to a text must not change who is taken to have written it."""
+
+from __future__ import annotations
+
+import random
+from string import ascii_lowercase
+
+TYPOS_PER_WORD = 0.1
+LEAST_LENGTH = 4
+"""Letters of a word that can be misspelt and still be read."""
+
+
+def misspelt(text: str, rng: random.Random) -> str:
+    """`text` with about one word in ten misspelt: two letters swapped, one left out, doubled or replaced.
+
+    >>> misspelt("please remember the garden chairs tonight", random.Random(3))
+    'please remember the garden chaiars tonight'
+    """
+    return " ".join(
+        _typo(word, rng) if len(word) >= LEAST_LENGTH and word.isalpha() and rng.random() < TYPOS_PER_WORD else word
+        for word in text.split(" ")
+    )
+
+
+def _typo(word: str, rng: random.Random) -> str:
+    at = rng.randrange(1, len(word) - 1)
+    before, letter, after = word[:at], word[at], word[at + 1 :]
+    return rng.choice(
+        (
+            before + after[0] + letter + after[1:],
+            before + after,
+            before + letter + letter + after,
+            before + rng.choice(ascii_lowercase) + after,
+        )
+    )
