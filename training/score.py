@@ -30,6 +30,8 @@ from training.quality import NO_SECOND, Quality, interval
 
 CEILING = {"agreement": 0.942, "kappa": 0.907, "macro_f1": 0.94, "rows": 2684}
 """Two independent annotators against each other, as the README of the research data states."""
+ALONE = "dev accurate alone"
+"""Dev, without the faster tiers of a cascade."""
 LEAST_ROWS = 20
 """A slice with fewer rows is added to the others."""
 LENGTHS = (40, 80, 140, 280)
@@ -37,10 +39,10 @@ LENGTHS = (40, 80, 140, 280)
 DRAWS = 1000
 
 
-def score(classifier: Classifier, rows: Sequence[Row], temperature: float = 1.0) -> dict[str, Any]:
+def score(classifier: Classifier, rows: Sequence[Row], temperature: float | None = None) -> dict[str, Any]:
     """Quality of a classifier on labelled rows, as plain rounded numbers (`training.quality` says which).
 
-    `uncalibrated` has what log-loss and Brier score would be without the `temperature` in the last layer.
+    With the `temperature` in the model's last layer, `uncalibrated` has what log-loss and Brier score would be without.
 
     `certain` tells what share of the rows the model's threshold lets through, and the accuracy on those; `slices` has
     accuracies by source, length, terms and way of drawing.
@@ -64,7 +66,7 @@ def score(classifier: Classifier, rows: Sequence[Row], temperature: float = 1.0)
             "share": round(float(certain.mean()), 4),
             "accuracy": round(float(right[certain].mean()), 4) if certain.any() else None,
         },
-        "uncalibrated": _uncalibrated(scores, truth, temperature),
+        **({"uncalibrated": _uncalibrated(scores, truth, temperature)} if temperature else {}),
         "slices": slices(rows, predictions),
     }
 
@@ -77,11 +79,6 @@ def _uncalibrated(scores: NDArray[np.float64], truth: NDArray[np.int64], tempera
         "log_loss": round(float(-np.log((sharp * hits).sum(1)).mean()), 4),
         "brier": round(float(((sharp - hits) ** 2).sum(1).mean()), 4),
     }
-
-
-def folded_temperature(folder: Path) -> float:
-    """The temperature that the export folded into the model's last layer."""
-    return float(json.loads((folder / "config.json").read_text("utf-8"))["sincerity"]["temperature"])
 
 
 def slices(rows: Sequence[Row], predictions: Sequence[Prediction]) -> dict[str, list[dict[str, Any]]]:
@@ -136,13 +133,19 @@ def main(
     label_column: str = "label",
     out: Annotated[Path | None, typer.Option(help="Folder for a report, instead of the model's own folder.")] = None,
 ) -> None:
-    classifier, temperature = Classifier(folder), folded_temperature(folder)
+    classifier = Classifier(folder)
+    block = json.loads((folder / "config.json").read_text("utf-8"))["sincerity"]
+    tiered, temperature = "cascade" in block, block["temperature"]
     found: dict[str, Any] = {"name": classifier.name}
     if test:
-        found["scores"] = {test.name: score(classifier, file_rows(test, text_column, label_column), temperature)}
+        found["scores"] = {test.name: score(classifier, file_rows(test, text_column, label_column))}
     else:
         files = {"dev": research_rows("dev"), "own test texts": own_rows("test")}
-        found["scores"] = {name: score(classifier, rows, temperature) for name, rows in files.items()}
+        found["scores"] = {
+            name: score(classifier, rows, None if tiered else temperature) for name, rows in files.items()
+        }
+        if tiered:
+            found["scores"][ALONE] = score(Classifier(folder, cascade=False), files["dev"], temperature)
         found |= {"ceiling": CEILING, "behaviour": summary(classifier)}
     for name, scores in found["scores"].items():
         draw_quality(scores, (out or folder) / f"{Path(name).stem.replace(' ', '-')}.png")
@@ -152,7 +155,8 @@ def main(
         typer.echo(f"{out}/report.md", err=True)
         return
     results = json.loads((folder / "results.json").read_text("utf-8"))
-    found["scores"] = results["scores"] | found["scores"]
+    if test:
+        found["scores"] = results["scores"] | found["scores"]
     (folder / "results.json").write_text(json.dumps(results | found, indent=1) + "\n", "utf-8")
     (folder / "README.md").write_text(card(folder), "utf-8")
 
