@@ -1,7 +1,7 @@
 """Reasons: which words pushed toward the label and which away, and the forms that a text is in, by name.
 
 Words get the model's own attribution (`sincerity.model`). Forms are found by the patterns below, which can be read;
-what each is worth is measured: `python -m benchmarks.reasons` counts how often a message with the form has its label.
+what each is worth is measured: how often a message with the form has its label.
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ def test_a_stream_without_readable_texts_has_no_shares(classifier: Classifier) -
 
 def test_a_model_whose_errors_are_unknown_says_so(tmp_path: Path) -> None:
     config = copy_of_the_model(tmp_path)
-    del config["sincerity"]["confusion"]
+    del config["sincerity"]["confusion"], config["sincerity"]["cascade"]
     (tmp_path / "model" / "config.json").write_text(json.dumps(config))
     with pytest.raises(ModelError, match="no confusion matrix"):
         Classifier(tmp_path / "model").shares([prediction("automated")])
