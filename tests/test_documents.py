@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-EXAMPLES = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+EXAMPLES = re.findall(r"```python\n([^`]*)```\n\n```text\n([^`]*)```", (ROOT / "README.md").read_text("utf-8"))
 
 
 @pytest.mark.parametrize(("code", "output"), EXAMPLES, ids=["first", "audit", "classifier", "shares"])
