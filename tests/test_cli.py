@@ -185,7 +185,9 @@ def test_every_commands_help_holds_an_example() -> None:
 
 
 def test_a_closed_pipe_ends_quietly() -> None:
-    command = f'yes "you were right, the scarf was at the lake" | head -n 20000 | "{sys.executable}" -m sincerity classify | head -n 1'
+    command = (
+        f'yes "the scarf was at your house" | head -n 20000 | "{sys.executable}" -m sincerity classify | head -n 1'
+    )
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=ROOT)
     assert done.stdout.startswith("conversational\t")
     assert "Traceback" not in done.stderr
