@@ -44,7 +44,7 @@ WAITS = (0.0, 0.5, 1.0)
 """Seconds before each attempt at a request."""
 COLD_SECONDS = 7.0
 """Patience with a silent server where there is nothing to fall back on."""
-WARM_SECONDS = 1.0
+WARM_SECONDS = 0.8
 """The same where the cache has the model: a newer one may be missed, an answer never."""
 _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
@@ -304,6 +304,8 @@ def _reason(name: str, revision: str | None, error: Exception, done: str = "had 
     """What went wrong and what helps; never the request's headers."""
     if isinstance(error, RevisionNotFoundError):
         return f"{name} has no revision {revision!r}. Expected: a branch, a tag or the hash of a commit."
+    if isinstance(error, UnicodeEncodeError):  # of the request's headers
+        return f"{name} could not be {done} the Hub: HF_TOKEN holds signs that no token has. Expected: hf_ and letters."
     if isinstance(error, GatedRepoError):
         return f"{name} could not be {done} the Hub: its terms must be accepted first, on {constants.ENDPOINT}/{name}."
     if isinstance(error, RepositoryNotFoundError):

@@ -121,7 +121,9 @@ def test_a_token_is_never_printed_and_never_goes_to_another_host(hub: LoopbackHu
     done = hub.run("-c", f"{LOAD}\nload('org/private')\nload('org/other')", HF_TOKEN="hf_secret")
     assert "org/private|ham" in done.stdout
     assert "ModelError|org/other could not be had" in done.stdout
-    assert "hf_secret" not in done.stdout + done.stderr
+    odd = hub.run("-c", f"{LOAD}\nload('org/other')", HF_TOKEN="hf_secretä")
+    assert "HF_TOKEN holds signs that no token has" in odd.stdout
+    assert "hf_secret" not in done.stdout + done.stderr + odd.stdout + odd.stderr
     tokens = {(entry["host"].partition(":")[0], entry["token"]) for entry in hub.log()}
     assert tokens == {("127.0.0.1", "Bearer hf_secret"), ("localhost", None)}
 
