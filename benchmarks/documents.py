@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from benchmarks.stream_tables import account_table, audit_words, clock_words, scale_table, template_table
 from benchmarks.verdict import HIGHER_IS_BETTER, LOWER_IS_BETTER, columns, wins
 from sincerity.folders import DEFAULT_MODEL
 from training.card import card, main_scores, shown, table, with_interval
@@ -22,11 +23,24 @@ def documents() -> dict[Path, str]:
     """Every document that holds figures, as it should be."""
     texts = {config.parent / "README.md": card(config.parent) for config in ROOT.glob("models/*/config.json")}
     scores = _json(ROOT / "models" / DEFAULT_MODEL / "results.json")["scores"]
-    quantisation, attribution, shares, generalisation, comparison = (
+    quantisation, attribution, shares, generalisation, comparison, templates, streams = (
         _json(ROOT / "benchmarks" / "results" / f"{name}.json")
-        for name in ("quantisation", "attribution", "shares", "generalisation", "comparison")
+        for name in (
+            "quantisation",
+            "attribution",
+            "shares",
+            "generalisation",
+            "comparison",
+            "templates",
+            "streams",
+        )
     )
-    texts[ROOT / "README.md"] = _filled(ROOT / "README.md", scores=main_scores(scores), shares=_shares_words(shares))
+    texts[ROOT / "README.md"] = _filled(
+        ROOT / "README.md",
+        scores=main_scores(scores),
+        shares=_shares_words(shares),
+        audit=audit_words(streams, templates),
+    )
     texts[ROOT / "training" / "README.md"] = _filled(
         ROOT / "training" / "README.md",
         quantisation=table(tuple(quantisation["rows"][0]), [(*row.values(),) for row in quantisation["rows"]]),
@@ -40,6 +54,10 @@ def documents() -> dict[Path, str]:
         dates=_dates(generalisation["dates"]),
         sources=_sources(generalisation["sources"]),
         shares=_shares(shares),
+        templates=template_table(templates),
+        accounts=account_table(streams["accounts"]),
+        clocks=clock_words(streams["clocks"]),
+        scale=scale_table(streams["scale"]),
     )
     return texts
 
