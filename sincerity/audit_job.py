@@ -44,13 +44,15 @@ class AuditJob:
         restart: Forget what an unfinished job has done.
 
     Raises:
-        TableError: The state of an unfinished job cannot be read.
+        TableError: The state of an unfinished job cannot be read, or the output has no folder to go to.
         ModelError: The classifier has other labels, or its errors are not known.
     """
 
     def __init__(
         self, source: str, output: Path, classifier: Classifier, options: AuditOptions, *, restart: bool = False
     ) -> None:
+        if not output.parent.is_dir() or output.is_dir():
+            raise TableError(f"{output} cannot be written. Choose a file in a folder that is there with --output.")
         self._source, self._options = source, options
         self._name = _identity(source, classifier, options)
         self.state = output.with_name(f"{output.name}.state") if self._name else None

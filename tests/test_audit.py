@@ -226,6 +226,8 @@ def test_standard_input_is_audited_and_errors_are_told(tmp_path: Path) -> None:
     assert (twice.returncode, "cannot be read twice" in twice.stderr) == (1, True)
     empty = run("audit", "-", "-o", page, stdin="user,text\n")
     assert (empty.returncode, "has no posts" in empty.stderr) == (1, True)
+    nowhere = run("audit", str(STREAM), "-o", str(tmp_path / "none" / "a.html"))
+    assert (nowhere.returncode, "--output" in nowhere.stderr) == (1, True)
     column = run("audit", str(STREAM), "-o", page, "--author-column", "writer")
     assert (column.returncode, "--author-column" in column.stderr) == (1, True)
 
