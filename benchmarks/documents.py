@@ -58,6 +58,7 @@ def documents() -> dict[Path, str]:
         accounts=account_table(streams["accounts"]),
         clocks=clock_words(streams["clocks"]),
         scale=scale_table(streams["scale"]),
+        language=_language(_json(ROOT / "benchmarks" / "results" / "language.json")),
     )
     return texts
 
@@ -80,6 +81,17 @@ def _attribution(result: dict[str, Any]) -> str:
     rows = [(name, *row.values()) for name, row in result.items() if isinstance(row, dict)]
     head = ("label", "texts", "fall of its probability", "the same at random", "texts where it beats random")
     return table(head, rows) + f"\n\nCorrelation of sum and margin: {result['correlation_of_sum_and_margin']}."
+
+
+def _language(result: dict[str, Any]) -> str:
+    found, wrong, cost = result["found"], result["false_alarms"], result["microseconds"]
+    hits, posts = (sum(column) for column in zip(*found.values(), strict=True))
+    missed = ", ".join(f"{name} {some} of {all_}" for name, (some, all_) in found.items() if some < all_)
+    rows = [(name, all_, some, f"{some / all_:.2%}") for name, (some, all_) in wrong.items()]
+    return (
+        f"Found: {hits} of {posts} posts in {len(found)} languages (all but: {missed}). "
+        f"It takes {cost['check']} microseconds a text, the clean-up {cost['clean-up']}.\n\n"
+    ) + table(("English texts", "rows", "called foreign", "share"), rows)
 
 
 def _comparison(result: dict[str, Any]) -> str:

@@ -60,6 +60,7 @@ class Classifier:
         self.models = self._cascade.names
         """Who may answer, fastest first: what `Prediction.model` can be."""
         self.labels: tuple[str, ...] = tuple(Label(x) if x in set(Label) else x for x in self._config.labels)
+        self._english = self._config.cleaned and self.labels == tuple(Label)
         measured = self._config.cascade if cascade and self._config.cascade else self._config
         self.threshold, self.confusion, self.prior = measured.threshold, measured.confusion, self._config.prior
 
@@ -203,23 +204,40 @@ class Classifier:
         names, labels, threshold = (*self._cascade.names, self.name), self.labels, self.threshold
         plain = self._config.labels
         best = answers.scores.argmax(axis=1).tolist()
+        foreign, short = self._doubts(texts)
         predictions = []
-        for scores, label, tier, cut, why in zip(
-            answers.scores.tolist(), best, answers.tier.tolist(), answers.cut.tolist(), reasons, strict=True
-        ):
+        answered = zip(answers.scores.tolist(), best, answers.tier.tolist(), answers.cut.tolist(), strict=True)
+        for (scores, label, tier, cut), other, little, why in zip(answered, foreign, short, reasons, strict=True):
             score = scores[label]
             predictions.append(
                 Prediction(
                     label=labels[label],
                     score=score,
                     scores=dict(zip(plain, scores, strict=True)),
-                    certain=tier >= 0 and score >= threshold,
+                    certain=score >= threshold and not (tier < 0 or other or little),
                     model=names[tier],
-                    status=Status.BLANK if tier < 0 else Status.TRUNCATED if cut else Status.OK,
+                    status=_status(tier < 0, other, cut),
                     reasons=why,
                 )
             )
         return predictions
+
+    def _doubts(self, texts: Sequence[str]) -> tuple[list[bool], list[bool]]:
+        """Which texts are foreign and which too short to judge; models of other people know best themselves."""
+        if not self._english:
+            return [False] * len(texts), [False] * len(texts)
+        from sincerity.language import foreign, too_short  # numpy
+
+        return foreign(texts), [too_short(text) for text in texts]
+
+
+def _status(blank: bool, foreign: bool, cut: bool) -> Status:
+    """The first that holds: it matters most to who reads the label."""
+    if blank:
+        return Status.BLANK
+    if foreign:
+        return Status.LANGUAGE
+    return Status.TRUNCATED if cut else Status.OK
 
 
 def _cores() -> int:

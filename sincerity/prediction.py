@@ -17,6 +17,8 @@ class Status(StrEnum):
     TRUNCATED = "truncated"
     """The text is longer than the model reads: its head and tail were judged, or its head where even those have too
     many tokens (rows of digits and signs)."""
+    LANGUAGE = "language"
+    """The text is plainly not in English: it was labelled, but never with certainty. (Sincerity models only.)"""
     BLANK = "blank"
     """Nothing visible was left to judge: `scores` is the model's class prior."""
 
@@ -37,7 +39,8 @@ class Prediction:
     scores: Mapping[str, float] = field(hash=False)
     """Probability of every label, in the model's order; they sum to 1."""
     certain: bool
-    """Whether `score` reaches the model's threshold and there was something to judge."""
+    """Whether `score` reaches the model's threshold and there was something to judge: five letters or more, in
+    English."""
     model: str
     """Name of the model that answered."""
     status: Status = Status.OK

@@ -1,0 +1,157 @@
+"""Is a text English? A model that has read nothing else is sure of itself in any language.
+
+Most texts are settled by a few words that are common in English and in no other language. Others are judged by
+script, and in Latin script by a linear model over runs of three to five letters (Cavnar & Trenkle, 1994, with learnt
+weights). `training.language` writes both, `english.txt` and `language.bin`. Doubt counts as English: slang, names and
+half a foreign sentence are let pass. Texts are judged as they come, before the clean-up, which takes longer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cache
+from importlib import resources
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sincerity.cleaning import _FOLD, clean
+
+BITS = 16
+"""Runs of four and five letters share 2**BITS weights; those of three have one each."""
+BUCKETS = 27**3 + 2**BITS
+LEAST_LETTERS = 15
+"""Letters under which a text in Latin script could be any language's ("ok merci", "haha si")."""
+LONGEST = 1000
+"""Characters of a text that are looked at."""
+WORD = 0.5
+"""What one word that is English only weighs, in log-odds."""
+
+LEAST_TO_JUDGE = 5
+"""Letters under which a text is too short to judge: validation holds one such text in 2 800, so that nothing is known
+of how sure a model may be of them. From five on, what is certain is right as often as elsewhere."""
+
+_TOKEN = re.compile(r"\[[A-Z]+\]")
+_SMALL = re.compile(r"(?<!\S)['\"(*-]*([a-z][a-z'-]*)[^\w\s/=<]*(?!\S)", re.ASCII)
+"""A word in small letters, with signs around it. What follows a sign and is no blank makes it a code or a link."""
+_LARGE = re.compile(r"(?<!\S)['\"(*-]*[A-Z][A-Z'-]+[^\w\s/=<]*(?!\S)", re.ASCII)
+_LETTERS = bytes(code if chr(code).islower() and code < 128 else 32 for code in range(256))
+PADDING = b"    "
+"""As long as keeps runs of one text free of the next one's letters."""
+
+
+class Tables(NamedTuple):
+    """What `training.language` found out."""
+
+    words: frozenset[str]
+    """Common in English, rare in all other languages."""
+    weights: NDArray[np.int8]
+    """By bucket: in steps of `scale`, how much a run speaks against English."""
+    scale: float
+    bias: float
+
+
+def foreign(texts: Sequence[str]) -> list[bool]:
+    """Whether each text is plainly in another language than English. Texts do not influence each other.
+
+    >>> foreign(["no se que hacer con esta gente, de verdad", "Hasta la vista, baby. See you at the pub"])
+    [True, False]
+    """
+    return [margin > 0 for margin in margins(texts).tolist()]
+
+
+def too_short(text: str) -> bool:
+    """Whether a text has less than `LEAST_TO_JUDGE` letters outside links, handles and entities.
+
+    >>> too_short("@ann \U0001f602 https://t.co/x1"), too_short("lol same")
+    (True, False)
+    """
+    found = 0
+    for word in text[:LONGEST].split():
+        if word[0] not in "@&" and "://" not in word:
+            found += sum(map(str.isalpha, word))
+            if found >= LEAST_TO_JUDGE:
+                return False
+    return True
+
+
+def margins(texts: Sequence[str]) -> NDArray[np.float64]:
+    """By how much (texts,) texts are foreign, in log-odds; infinite where words or script settle it."""
+    words = tables().words
+    found = np.full(len(texts), -np.inf)
+    unsettled, views, least = [], [], []
+    for i, text in enumerate(texts):
+        text = text[:LONGEST]
+        tokens = text.lower().split()
+        common = len(words.intersection(tokens))
+        if common < 2 or 4 * common < len(tokens):
+            view = folded(text)
+            if not view.isascii() and _is_of_another_script(view):
+                found[i] = np.inf
+            else:
+                unsettled.append(i)
+                views.append(view)
+                least.append(WORD * common)
+    if views:
+        found[unsettled] = foreignness(views) - least
+    return found
+
+
+def folded(text: str) -> str:
+    """A text whose letters carry no accents and are what they look like."""
+    if text.isascii():
+        return text
+    plain = text.translate(_FOLD)
+    return clean(text).text if any(char > "\x7f" and char.isalpha() for char in plain) else plain
+
+
+def foreignness(texts: Sequence[str]) -> NDArray[np.float64]:
+    """Evidence (texts,) that folded texts in Latin script are not English: log-odds less the threshold."""
+    found = tables()
+    plain = [letters(text) for text in texts]
+    padded = [PADDING + text + PADDING for text in plain]
+    starts = np.cumsum([0, *map(len, padded[:-1])])
+    sums = np.add.reduceat(found.weights.take(buckets(b"".join(padded))).sum(0, np.int64), starts)
+    lengths = np.array([max(len(text), 1) for text in plain])
+    short = np.array([len(text) - text.count(b" ") < LEAST_LETTERS for text in plain])
+    return np.where(short, -np.inf, sums * found.scale / np.sqrt(lengths) + found.bias)
+
+
+def letters(text: str) -> bytes:
+    """The small words of a folded text, a blank between them and for every sign in them.
+
+    Capitals mostly begin names, which are at home in all languages; links, handles, tags, words with digits and tokens
+    of the clean-up are in none: they are left out. A text in capitals counts as one in small letters.
+    """
+    words = _SMALL.findall(text)
+    if 2 * len(_LARGE.findall(text)) > text.count(" ") + 1:
+        words = _SMALL.findall(_TOKEN.sub("", text).lower())
+    return " ".join(words).encode().translate(_LETTERS)
+
+
+def buckets(letters: bytes) -> NDArray[np.intp]:
+    """The buckets (3, characters) of the runs of three, four and five that start at each character."""
+    codes = np.frombuffer(letters + PADDING, np.uint8).astype(np.uint32) & 31
+    n = len(letters)
+    three = codes[:n] * 729 + codes[1 : n + 1] * 27 + codes[2 : n + 2]
+    four = three * 27 + codes[3 : n + 3]
+    longer = np.stack([four, four * 27 + codes[4 : n + 4] + 27**4])
+    hashed = longer * np.uint32(2654435761) >> np.uint32(32 - BITS)  # Fibonacci hashing (Knuth, 1973)
+    return np.vstack([three, hashed + 27**3]).astype(np.intp)
+
+
+@cache
+def tables() -> Tables:
+    folder = resources.files("sincerity")
+    content = folder.joinpath("language.bin").read_bytes()
+    scale, bias = np.frombuffer(content[:8], "<f4").tolist()
+    words = folder.joinpath("english.txt").read_text("utf-8").splitlines()
+    return Tables(frozenset(words), np.frombuffer(content[8:], np.int8), scale, bias)
+
+
+def _is_of_another_script(text: str) -> bool:
+    """Whether letters outside the Latin script are more than a third of all letters."""
+    others = sum(char > "\x7f" and char.isalpha() for char in text)
+    return others > 0 and 2 * others > sum(char.isalpha() for char in _TOKEN.sub("", text)) - others
