@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 _BATCH = 1024
-_GROUP = 64
+_GROUP = 16
 """Record batches in a row group."""
 _LONE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 
