@@ -157,6 +157,9 @@ def draw(result: dict[str, Any], path: Path) -> None:
 def main(
     model: Annotated[Path | None, typer.Option(help="The default model's folder.")] = None,
     fast: Annotated[Path | None, typer.Option(help="The fast model's folder.")] = None,
+    rounds: Annotated[int, typer.Option(min=1)] = ROUNDS,
+    longest: Annotated[int, typer.Option(help="Texts of the longest stream.")] = COUNTS[-1],
+    rows: Annotated[int, typer.Option(help="Rows of the table for sincerity batch.")] = ROWS,
     quick: Annotated[bool, typer.Option(help="A few texts, one round, to see that it works.")] = False,
 ) -> None:
     started = time.monotonic()
@@ -168,20 +171,22 @@ def main(
     tiered = "cascade" in config["sincerity"]
     ours = ["default", "accurate", *(["fast"] if fast else []), *(["ngrams"] if tiered else [])]
     result: dict[str, Any] = {
-        "about": set_up(quick) | {"texts": len(texts), "characters": round(sum(map(len, texts)) / len(texts), 1)},
-        "batch": batches(["pipeline", *ours], 1 if quick else ROUNDS),
+        "about": set_up(quick)
+        | {"rounds": rounds, "load_before": round(os.getloadavg()[0], 1)}
+        | {"texts": len(texts), "characters": round(sum(map(len, texts)) / len(texts), 1)},
+        "batch": batches(["pipeline", *ours], 1 if quick else rounds),
         "agreement": agreement([name for name in ours if name != "accurate"]),
         "single": {name: measure(name, "single") for name in ours},
         "starts": starts(),
         "stages": measure("accurate", "stages"),
         "growth": {
-            name: [measure(name, "growth", count=count) for count in COUNTS[: 2 if quick else limit]]
-            for name, limit in (("default", len(COUNTS)), ("accurate", 2))
+            name: [measure(name, "growth", count=count) for count in COUNTS if count <= most]
+            for name, most in (("default", 1000 if quick else longest), ("accurate", min(longest, COUNTS[1])))
         },
         "length": {
             name: [measure(name, "length", count=count) for count in CHARACTERS[:: 3 if quick else 1]] for name in ours
         },
-        "command": command(texts, ROWS // 100 if quick else ROWS),
+        "command": command(texts, rows // 100 if quick else rows),
     }
     result["about"]["minutes"] = round((time.monotonic() - started) / 60, 1)
     target.write_text(json.dumps(result, indent=1) + "\n", "utf-8")

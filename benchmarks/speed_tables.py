@@ -22,7 +22,7 @@ def speed_tables(result: dict[str, Any]) -> str:
     words = (
         f"{about['date']}, {about['processor']}, 2 of {about['cores']} cores; {about['system']}, Python "
         f"{about['python']}, onnxruntime {about['libraries']['onnxruntime']}, torch {about['libraries']['torch']}. "
-        f"{about['texts']:,} distinct messages of {about['characters']:.0f} characters on average. Medians of "
+        f"{about['texts']} distinct messages of {about['characters']:.0f} characters on average. Medians of "
         f"{about['rounds']} rounds in which systems took turns; {about['minutes']} minutes in all.".replace(
             ",000", " 000"
         )

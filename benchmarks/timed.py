@@ -24,13 +24,13 @@ from benchmarks.measure import peak_megabytes, restrict
 
 FOLDER = Path("build/speed")
 TEXTS = "texts.json"
-PIPELINE_BATCH, EVERY = 32, 10
-"""The pipeline is timed on every tenth of its batches; in order of length these are as mixed as all of them."""
-ACCURATE_TEXTS = 4000
-SINGLE_TEXTS = 400
+PIPELINE_BATCH, EVERY = 32, 20
+"""The pipeline is timed on every twentieth of its batches; in order of length these are as mixed as all of them."""
+ACCURATE_TEXTS = 2000
+SINGLE_TEXTS = 300
 WARM = 256
-STAGE_TEXTS = 2000
-SECONDS = 3.0
+STAGE_TEXTS = 500
+SECONDS = 1.5
 SYSTEMS = ("pipeline", "default", "accurate", "fast", "ngrams")
 
 
