@@ -121,13 +121,6 @@ def scored_dataset(scores: Path, labels: list[str], apart_from: list[Row], most:
     return Dataset.from_list(records, features=_features(labels))
 
 
-def mostly_own(train: Dataset, others: int) -> Dataset:
-    """Our own texts, and `others` of the other rows at random: for a last stage that mends forms."""
-    own = train.filter(lambda row: row["source"] == OWN_SOURCE)
-    rest = train.filter(lambda row: row["source"] != OWN_SOURCE).shuffle(seed=5)
-    return concatenate_datasets([own, rest.select(range(min(others, len(rest))))])
-
-
 def split_rows(rows: list[Row]) -> tuple[list[Row], list[Row]]:
     """Train and validation: no group on both sides, and nothing in train that nearly is a text of validation."""
     train = [row for row in rows if not in_validation(row.group)]
@@ -144,7 +137,6 @@ def main(
     group_column: Annotated[str | None, typer.Option(help="Rows with one value here stay in one split.")] = None,
     scores: Annotated[Path | None, typer.Option(help="What training.pool wrote: texts of the pool join train.")] = None,
     most_scored: Annotated[int | None, typer.Option(help="Texts of the pool to take; all by default.")] = None,
-    research_rows: Annotated[int | None, typer.Option(help="Rows beside our own texts; all by default.")] = None,
     labelled_repeats: Annotated[int, typer.Option(help="Times that labelled rows are seen beside the pool's.")] = 1,
 ) -> None:
     if train:
@@ -167,8 +159,6 @@ def main(
         scored = scored_dataset(scores, labels, splits["validation"], most_scored)
         typer.echo(f"pool: {len(scored)} rows with probabilities of {scores}", err=True)
         data["train"] = concatenate_datasets([*[data["train"]] * labelled_repeats, scored])
-    if research_rows:
-        data["train"] = mostly_own(data["train"], research_rows)
     data.save_to_disk(out)
     files = (
         {train.name: train}
