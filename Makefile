@@ -9,6 +9,7 @@
 # make tiers      the faster tiers in front of the released model, after make model (needs SINCERITY_DATA; an hour)
 # make sample     the report of the invented stream in docs/
 # make bench      rivals side by side, dev, shares; half an hour (needs SINCERITY_DATA)
+# make robustness    small changes, faithfulness of reasons, fairness; some minutes (needs SINCERITY_DATA)
 # make bench-generalisation    sources left out, years, published tasks; hours, may be stopped and resumed
 
 PYTHON ?= python3
@@ -16,7 +17,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 TORCH := torch==2.13.0
 
-.PHONY: demo test test-all test-lowest node check model tiers sample bench bench-generalisation clean
+.PHONY: demo test test-all test-lowest node check model tiers sample bench bench-generalisation robustness clean
 
 demo: $(VENV)/demo
 	@mkdir -p build
@@ -73,6 +74,11 @@ bench: $(VENV)/all
 	$(BIN)/python -m benchmarks.streams
 	$(BIN)/python -m training.score models/sincerity-minilm-l6
 	$(BIN)/python -m benchmarks.shares models/sincerity-minilm-l6
+	$(BIN)/python -m benchmarks.documents
+
+robustness: $(VENV)/all
+	$(BIN)/python -m benchmarks.robustness
+	$(BIN)/python -m benchmarks.attribution
 	$(BIN)/python -m benchmarks.documents
 
 bench-generalisation: $(VENV)/all

@@ -1,104 +1,171 @@
-"""Does the graph's second output say what moved the model? Deletion test on the research data's dev messages.
+"""Do the weights that `Model` gives to tokens say what moved it? Deletion test on the research data's dev messages.
 
     python -m benchmarks.attribution models/sincerity-minilm-l6
 
 Deletes the fifth of a text's tokens that pushed most toward its label, and ten random fifths, and compares how far the
 label's probability falls (comprehensiveness, DeYoung et al., ACL 2020). Cues and special tokens are left in place.
+On every fourth text, leaving out one token after the other, and one half after the other, choose a fifth too: the
+former costs as many passes as there are tokens, the latter two. Also measured: what reasons cost in batch, and how
+often a message with one of the forms of `sincerity.reasons` has the form's label.
 Writes benchmarks/results/attribution.json. Needs SINCERITY_DATA.
 """
 
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from statistics import median
+from typing import Annotated, Any, NamedTuple, cast
 
 import numpy as np
-import onnxruntime as ort
 import typer
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 
+from sincerity import Classifier, Label
 from sincerity.cleaning import CUES, clean
-from sincerity.labels import Label
-from sincerity.model import ModelConfig
+from sincerity.model import Model
+from sincerity.reasons import FORMS, forms
 from training.command import run
-from training.corpus import research_rows
+from training.corpus import Row, research_rows
 
 RESULTS = Path(__file__).parent / "results"
-SHARE, RANDOM_DRAWS, LEAST_TOKENS = 0.2, 10, 10
+SHARE, RANDOM_DRAWS, LEAST_TOKENS, LEAVE_ONE_OUT_EVERY, ROUNDS, RESAMPLES = 0.2, 10, 10, 4, 5, 1000
+
+Array = NDArray[np.float64]
 
 
-class Explainer:
-    """The two outputs of a model folder's graph, for sequences of token ids."""
+class Tokens(NamedTuple):
+    """What `Model` reads of an encoding."""
 
-    def __init__(self, folder: Path) -> None:
-        self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self.tokenizer.no_padding()
-        self.tokenizer.enable_truncation(ModelConfig.read(folder).max_length)
-        self.session = ort.InferenceSession(folder / "onnx" / "model_quantized.onnx")
+    ids: list[int]
 
-    def run(self, sequences: list[list[int]]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-        """Logits, probabilities (both texts, labels) and attributions (texts, tokens, labels)."""
-        ids = np.zeros((len(sequences), max(map(len, sequences))), np.int64)
-        mask = np.zeros_like(ids)
-        for row, sequence in enumerate(sequences):
-            ids[row, : len(sequence)] = sequence
-            mask[row, : len(sequence)] = 1
-        feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
-        logits, attributions = self.session.run(["logits", "attributions"], feed)
-        exp = np.exp(logits - logits.max(1, keepdims=True))
-        return logits, exp / exp.sum(1, keepdims=True), attributions
+    @property
+    def type_ids(self) -> list[int]:
+        return [0] * len(self.ids)
+
+    def __len__(self) -> int:
+        return len(self.ids)
 
 
-def margin(values: NDArray[Any], label: int) -> NDArray[Any]:
-    """How far `label` lies above the mean of the others, along the last axis."""
-    return np.asarray(values[..., label] - np.delete(values, label, axis=-1).mean(-1))
+def probabilities(model: Model, sequences: Sequence[list[int]]) -> Array:
+    """Probabilities (sequences, labels) of token ids."""
+    tokens = [Tokens(sequence) for sequence in sequences]
+    return np.concatenate([model.probabilities(cast(Any, tokens[i : i + 32])) for i in range(0, len(tokens), 32)])
 
 
-def deletion_test(explainer: Explainer, texts: list[str]) -> dict[str, Any]:
-    """Fall of the label's probability per text, by the attribution and at random."""
+def deletion_test(model: Model, texts: list[str]) -> dict[str, Any]:
+    """Falls of the label's probability, by the weights, at random, and where few texts are by leaving out."""
     rng = np.random.default_rng(0)
-    fixed = {explainer.tokenizer.token_to_id(token) for token in (*CUES, "[CLS]", "[SEP]")}
+    fixed = set(model.token_ids((*CUES, "[CLS]", "[SEP]")))
     sums, margins, labels, falls, random_falls = [], [], [], [], []
-    for text in texts:
-        ids = explainer.tokenizer.encode(text).ids
-        logits, probabilities, attributions = explainer.run([ids])
-        label = int(probabilities[0].argmax())
-        weights = margin(attributions[0], label)
+    left_out: list[list[float]] = []
+    for number, text in enumerate(texts):
+        (encoding,) = model.encode([text])
+        scores, (weights,) = model.attributions([encoding])
+        label, ids = int(scores[0].argmax()), list(encoding.ids)
+        logs = np.log(scores[0])
         sums.append(weights.sum())
-        margins.append(margin(logits[0], label))
+        margins.append(logs[label] - np.delete(logs, label).mean())
         words = [i for i, token in enumerate(ids) if token not in fixed]
         if len(words) < LEAST_TOKENS:
             continue
         count = round(SHARE * len(words))
-        top = sorted(words, key=lambda i: -weights[i])[:count]
-        deleted = [set(top), *(set(rng.choice(words, count, replace=False).tolist()) for _ in range(RANDOM_DRAWS))]
-        left = [[token for i, token in enumerate(ids) if i not in out] for out in deleted]
-        fall = probabilities[0, label] - explainer.run(left)[1][:, label]
+        chosen = [_top(words, weights[words], count)]
+        chosen += [set(rng.choice(words, count, replace=False).tolist()) for _ in range(RANDOM_DRAWS)]
+        compared = number % LEAVE_ONE_OUT_EVERY == 0
+        if compared:
+            for size in (1, -(-len(words) // 2)):
+                parts = [words[i : i + size] for i in range(0, len(words), size)]
+                without = probabilities(model, [_without(ids, set(part)) for part in parts])[:, label]
+                each = np.repeat(scores[0, label] - without, [len(part) for part in parts])
+                chosen.append(_top(words, each, count))
+        fall = scores[0, label] - probabilities(model, [_without(ids, out) for out in chosen])[:, label]
         labels.append(label)
         falls.append(fall[0])
-        random_falls.append(fall[1:].mean())
-    return _summary(np.array(labels), np.array(falls), np.array(random_falls)) | {
-        "correlation_of_sum_and_margin": round(float(np.corrcoef(sums, margins)[0, 1]), 3)
+        random_falls.append(fall[1 : 1 + RANDOM_DRAWS].mean())
+        if compared:
+            left_out.append([fall[0], *fall[-2:], len(words)])
+    ours, one, half, passes = np.mean(left_out, axis=0)
+    return {
+        "labels": _summary(np.array(labels), np.array(falls), np.array(random_falls)),
+        "correlation_of_sum_and_margin": round(float(np.corrcoef(sums, margins)[0, 1]), 3),
+        "leaving_out": {
+            "texts": len(left_out),
+            "mean_fall": round(float(ours), 3),
+            "mean_fall_one_token_after_the_other": round(float(one), 3),
+            "passes_one_token_after_the_other": round(float(passes), 1),
+            "mean_fall_one_half_after_the_other": round(float(half), 3),
+        },
     }
 
 
-def _summary(labels: NDArray[Any], falls: NDArray[Any], random_falls: NDArray[Any]) -> dict[str, Any]:
+def _top(words: list[int], weights: Array, count: int) -> set[int]:
+    return {words[i] for i in np.argsort(-weights, kind="stable")[:count]}
+
+
+def _without(ids: list[int], out: set[int]) -> list[int]:
+    return [token for i, token in enumerate(ids) if i not in out]
+
+
+def _summary(labels: NDArray[Any], falls: Array, random_falls: Array) -> dict[str, Any]:
     def row(chosen: NDArray[Any]) -> dict[str, Any]:
+        more = (falls - random_falls)[chosen]
+        drawn = np.random.default_rng(0).choice(more, (RESAMPLES, len(more))).mean(1)
         return {
             "texts": int(chosen.sum()),
             "mean_fall": round(float(falls[chosen].mean()), 3),
             "mean_fall_at_random": round(float(random_falls[chosen].mean()), 3),
-            "texts_where_it_beats_random": round(float((falls > random_falls)[chosen].mean()), 3),
+            "difference_interval": [round(float(x), 3) for x in np.percentile(drawn, [2.5, 97.5])],
+            "texts_where_it_beats_random": round(float((more > 0).mean()), 3),
         }
 
     return {"all": row(labels >= 0)} | {str(name): row(labels == i) for i, name in enumerate(Label)}
 
 
+def cost(folder: Path, texts: list[str]) -> dict[str, float]:
+    """Seconds of labelling with reasons over those without, one thread, the accurate model; taking turns."""
+    classifier = Classifier(folder, threads=1, cascade=False)
+    seconds: dict[bool, list[float]] = {False: [], True: []}
+    for _ in range(ROUNDS):
+        for explain, found in seconds.items():
+            start = time.perf_counter()
+            classifier.classify(texts, explain=explain)
+            found.append(time.perf_counter() - start)
+    return {"texts": len(texts), "times_plain": round(median(seconds[True]) / median(seconds[False]), 2)}
+
+
+def form_precision(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """How often a form is found, and how often its messages have its label, or have it as their second."""
+    found: dict[str, list[Row]] = {form.name: [] for form in FORMS}
+    for row in rows:
+        for form, _, _ in forms(clean(row.text, offsets=True)):
+            found[form.name].append(row)
+    return [
+        {
+            "form": form.name,
+            "label": str(form.label),
+            "messages": len(some := found[form.name]),
+            "precision": round(sum(row.label == form.label for row in some) / max(1, len(some)), 3),
+            "lenient_precision": round(
+                sum(form.label in (row.label, row.second) for row in some) / max(1, len(some)), 3
+            ),
+        }
+        for form in FORMS
+    ]
+
+
 def main(folder: Annotated[Path, typer.Argument()] = Path("models/sincerity-minilm-l6")) -> None:
-    texts = [text for row in research_rows("dev") if (text := clean(row.text).text)]
-    result = deletion_test(Explainer(folder), texts)
+    rows = research_rows("dev")
+    texts = [text for row in rows if (text := clean(row.text).text)]
+    model = Model(folder)
+    result = {
+        "model": model.config.name,
+        **deletion_test(model, texts),
+        "cost": cost(folder, [row.text for row in rows][:256]),
+        "forms": {"dev": form_precision(rows), "train": form_precision(research_rows("train"))},
+    }
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "attribution.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
     typer.echo(json.dumps(result, indent=1))

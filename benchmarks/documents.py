@@ -23,7 +23,7 @@ def documents() -> dict[Path, str]:
     """Every document that holds figures, as it should be."""
     texts = {config.parent / "README.md": card(config.parent) for config in ROOT.glob("models/*/config.json")}
     scores = _json(ROOT / "models" / DEFAULT_MODEL / "results.json")["scores"]
-    quantisation, attribution, shares, generalisation, comparison, templates, streams = (
+    quantisation, attribution, shares, generalisation, comparison, templates, streams, robustness = (
         _json(ROOT / "benchmarks" / "results" / f"{name}.json")
         for name in (
             "quantisation",
@@ -33,6 +33,7 @@ def documents() -> dict[Path, str]:
             "comparison",
             "templates",
             "streams",
+            "robustness",
         )
     )
     texts[ROOT / "README.md"] = _filled(
@@ -45,6 +46,7 @@ def documents() -> dict[Path, str]:
         ROOT / "training" / "README.md",
         quantisation=table(tuple(quantisation["rows"][0]), [(*row.values(),) for row in quantisation["rows"]]),
         attribution=_attribution(attribution),
+        forms=_forms(attribution),
     )
     texts[ROOT / "benchmarks" / "README.md"] = _filled(
         ROOT / "benchmarks" / "README.md",
@@ -59,6 +61,7 @@ def documents() -> dict[Path, str]:
         clocks=clock_words(streams["clocks"]),
         scale=scale_table(streams["scale"]),
         language=_language(_json(ROOT / "benchmarks" / "results" / "language.json")),
+        **_robustness(robustness),
     )
     return texts
 
@@ -78,9 +81,71 @@ def _filled(path: Path, **tables: str) -> str:
 
 
 def _attribution(result: dict[str, Any]) -> str:
-    rows = [(name, *row.values()) for name, row in result.items() if isinstance(row, dict)]
-    head = ("label", "texts", "fall of its probability", "the same at random", "texts where it beats random")
-    return table(head, rows) + f"\n\nCorrelation of sum and margin: {result['correlation_of_sum_and_margin']}."
+    rows = [
+        (
+            name,
+            row["texts"],
+            row["mean_fall"],
+            row["mean_fall_at_random"],
+            shown(row["difference_interval"]),
+            row["texts_where_it_beats_random"],
+        )
+        for name, row in result["labels"].items()
+    ]
+    head = (
+        "label", "texts", "fall of its probability", "the same at random", "difference, 95 %",
+        "texts where it beats random",
+    )  # fmt: skip
+    out = result["leaving_out"]
+    words = (
+        f"On {out['texts']} of these texts the fall is {out['mean_fall']}; choosing the tokens by leaving out one "
+        f"after the other ({out['passes_one_token_after_the_other']} passes a text) gives "
+        f"{out['mean_fall_one_token_after_the_other']}, by leaving out one half after the other (two passes) "
+        f"{out['mean_fall_one_half_after_the_other']}. Labelling with reasons takes {result['cost']['times_plain']} "
+        f"times as long as without. Correlation of sum and margin: {result['correlation_of_sum_and_margin']}, by "
+        "construction."
+    )
+    return table(head, rows) + f"\n\n{words}"
+
+
+def _forms(result: dict[str, Any]) -> str:
+    rows = [
+        (dev["form"], f"`{dev['label']}`", dev["messages"], dev["precision"], dev["lenient_precision"],
+         train["messages"], train["precision"])
+        for dev, train in zip(result["forms"]["dev"], result["forms"]["train"], strict=True)
+    ]  # fmt: skip
+    head = ("form", "its label", "dev messages", "precision", "lenient", "train messages", "precision")
+    return table(head, rows)
+
+
+def _robustness(result: dict[str, Any]) -> dict[str, str]:
+    """The tables of changes and of varieties, and the words below each."""
+    changes = [
+        (one["change"], one["texts"], f"{one['flipped']:.1%}", "" if one["aim"] is None else f"{one['aim']:.0%}")
+        for one in result["changes"]
+    ]
+    added, kept, accuracy = result["suffix"], result["paraphrases"], result["accuracy"]
+    words = (
+        f"An offer with a code and a link at the end makes promotion more probable in {added['raised']:.1%} of the "
+        f"{added['texts']} messages where it was below 0.9 (aim {added['aim']:.0%}). Of {kept['pairs']} forms of "
+        f"automatic messages {kept['found']} are found; of these, {kept['kept']:.1%} are found in other words too. "
+        f"Accuracy is {accuracy['as written']:.3f} as written and {accuracy['lower case']:.3f} in lower case, which "
+        "takes the cue of a headline's capitals away."
+    )
+    speech = [
+        (one["slice"], one["pairs"], f"{one['standard']:.0%}", f"{one['variety']:.0%}") for one in result["speech"]
+    ]
+    sources = [(one["source"], one["messages"], f"{one['wrong']:.0%}") for one in result["conversation_by_source"]]
+    head = ("change", "messages", "labels flipped", "aim")
+    return {
+        "robustness": f"{table(head, changes)}\n\n{words}",
+        "fairness": "\n\n".join(
+            (
+                table(("conversation in", "pairs", "wrong, standard", "wrong, variety"), speech),
+                table(("dev source", "conversation", "wrong"), sources),
+            )
+        ),
+    }
 
 
 def _language(result: dict[str, Any]) -> str:

@@ -196,6 +196,10 @@ class Model:
         """Tokens of each text, cut at the model's length."""
         return self._tokenizer.encode_batch_fast(list(texts))
 
+    def token_ids(self, tokens: Sequence[str]) -> list[int]:
+        """Numbers of entries of the vocabulary; those that it lacks are left out."""
+        return [number for token in tokens if (number := self._tokenizer.token_to_id(token)) is not None]
+
     def scores(self, texts: Sequence[str], batch_size: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Probabilities (texts, labels) of any number of texts, and which of them had more tokens than are read.
 
