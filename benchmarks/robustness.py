@@ -23,7 +23,7 @@ from typing import Annotated, Any
 import typer
 
 from sincerity import Classifier, Label, Prediction
-from sincerity.cleaning import _lookalikes, folded
+from sincerity.cleaning import _fold_character, _lookalikes
 from training.command import run
 from training.corpus import read_jsonl, research_rows
 
@@ -82,8 +82,10 @@ def own_table() -> dict[str, str]:
 
 
 def outside_table() -> dict[str, str]:
-    """Latin letter → those of `WIDE` that the clean-up leaves as they are when they stand alone in a Latin word."""
-    left = {latin: "".join(c for c in others if not folded(f"w{c}rd").isascii()) for latin, others in WIDE.items()}
+    """Latin letter → those of `WIDE` that no table of the clean-up or of Unicode takes back to it."""
+    known = _lookalikes()
+    left = {latin: "".join(c for c in others if ord(c) not in known and _fold_character(c) == c)
+            for latin, others in WIDE.items()}  # fmt: skip
     return {latin: others for latin, others in left.items() if others}
 
 
