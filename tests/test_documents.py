@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 EXAMPLES = re.findall(r"```python\n([^`]*)```\n\n```text\n([^`]*)```", (ROOT / "README.md").read_text("utf-8"))
 
 
-@pytest.mark.parametrize(("code", "output"), EXAMPLES, ids=["first", "audit", "classifier", "shares"])
+@pytest.mark.parametrize(("code", "output"), EXAMPLES, ids=["first", "audit", "classifier", "reasons", "shares"])
 def test_the_readmes_code_prints_what_it_says(code: str, output: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     printed = io.StringIO()

@@ -30,12 +30,7 @@ TEXTS = [
 
 @pytest.fixture(scope="module")
 def explaining() -> Classifier:
-    classifier = Classifier.from_pretrained(cascade=False)
-    try:
-        classifier.classify("hello", explain=True)
-    except ModelError:
-        pytest.skip("the shipped model is of the time before graphs gave attributions")
-    return classifier
+    return Classifier.from_pretrained(cascade=False)
 
 
 def words(prediction: Prediction) -> list[Reason]:
