@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks.stream_tables import account_table, audit_words, clock_words, scale_table, template_table
 from benchmarks.verdict import HIGHER_IS_BETTER, LOWER_IS_BETTER, columns, wins
 from sincerity.folders import DEFAULT_MODEL
-from training.card import card, main_scores, shown, table, with_interval
+from training.card import card, fairness, main_scores, shown, table, with_interval
 
 ROOT = Path(__file__).parents[1]
 
@@ -132,19 +132,10 @@ def _robustness(result: dict[str, Any]) -> dict[str, str]:
         f"Accuracy is {accuracy['as written']:.3f} as written and {accuracy['lower case']:.3f} in lower case, which "
         "takes the cue of a headline's capitals away."
     )
-    speech = [
-        (one["slice"], one["pairs"], f"{one['standard']:.0%}", f"{one['variety']:.0%}") for one in result["speech"]
-    ]
-    sources = [(one["source"], one["messages"], f"{one['wrong']:.0%}") for one in result["conversation_by_source"]]
     head = ("change", "messages", "labels flipped", "aim")
     return {
         "robustness": f"{table(head, changes)}\n\n{words}",
-        "fairness": "\n\n".join(
-            (
-                table(("conversation in", "pairs", "wrong, standard", "wrong, variety"), speech),
-                table(("dev source", "conversation", "wrong"), sources),
-            )
-        ),
+        "fairness": "\n\n".join(fairness(result)),
     }
 
 

@@ -5,7 +5,8 @@
 Each change is made once to every dev message that it applies to, at random places under a fixed seed, and the share of
 labels that flip is counted. `data/pairs/speech.jsonl` has conversation twice, in standard English and in a dialect, a
 learner's English, another spelling; `data/pairs/forms.jsonl` has forms of automatic messages and paraphrases that keep
-the form. Writes benchmarks/results/robustness.json. Needs SINCERITY_DATA.
+the form. Writes benchmarks/results/robustness.json, and the latter rates into the model's results.json, for its card.
+Needs SINCERITY_DATA.
 """
 
 from __future__ import annotations
@@ -238,6 +239,11 @@ def main(folder: Annotated[Path, typer.Argument()] = Path("models/sincerity-mini
     }
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "robustness.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+    if (path := folder / "results.json").is_file():  # the card tells whom the model is unfair to
+        told = json.loads(path.read_text("utf-8")) | {
+            "fairness": {key: result[key] for key in ("speech", "conversation_by_source")}
+        }
+        path.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
     typer.echo(json.dumps(result, indent=1))
 
 

@@ -154,6 +154,8 @@ def _quality(found: dict[str, Any]) -> str:
         parts += [f"Parts of {name}:\n\n{_slices(one['slices'])}"] if one["slices"] else []
     if "behaviour" in found:
         parts += [_behaviour(found["behaviour"])]
+    if "fairness" in found:
+        parts += [FAIRNESS, *fairness(found["fairness"])]
     return "\n\n".join(parts)
 
 
@@ -250,6 +252,23 @@ def _behaviour(kinds: dict[str, Any]) -> str:
     ]
     head = ("behaviour suite (`data/behaviour`)", "cases", "passed", "known to fail")
     return table(head, rows)
+
+
+FAIRNESS = """\
+Conversation taken for something else (`benchmarks.robustness`): sentences of our own, each in standard English and
+again as somebody else would say or spell it, and dev by source."""
+
+
+def fairness(found: dict[str, Any]) -> tuple[str, str]:
+    """False-positive rates: by variety of English, and by source."""
+    speech = [
+        (one["slice"], one["pairs"], f"{one['standard']:.0%}", f"{one['variety']:.0%}") for one in found["speech"]
+    ]
+    sources = [(one["source"], one["messages"], f"{one['wrong']:.0%}") for one in found["conversation_by_source"]]
+    return (
+        table(("conversation in", "pairs", "wrong, standard", "wrong, variety"), speech),
+        table(("dev source", "conversation", "wrong"), sources),
+    )
 
 
 def _labels(scores: dict[str, Any]) -> str:
