@@ -156,9 +156,12 @@ def form_precision(rows: Sequence[Row]) -> list[dict[str, Any]]:
     ]
 
 
-def main(folder: Annotated[Path, typer.Argument()] = Path("models/sincerity-minilm-l6")) -> None:
+def main(
+    folder: Annotated[Path, typer.Argument()] = Path("models/sincerity-minilm-l6"),
+    every: Annotated[int, typer.Option(min=1, help="Delete in every n-th message only.")] = 1,
+) -> None:
     rows = research_rows("dev")
-    texts = [text for row in rows if (text := clean(row.text).text)]
+    texts = [text for row in rows[::every] if (text := clean(row.text).text)]
     model = Model(folder)
     result = {
         "model": model.config.name,
