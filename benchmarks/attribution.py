@@ -62,7 +62,7 @@ def deletion_test(model: Model, texts: list[str]) -> dict[str, Any]:
     sums, margins, labels, falls, random_falls = [], [], [], [], []
     left_out: list[list[float]] = []
     for number, text in enumerate(texts):
-        (encoding,) = model.encode([text])
+        (encoding,) = model.encode([text], places=True)
         scores, (weights,) = model.attributions([encoding])
         label, ids = int(scores[0].argmax()), list(encoding.ids)
         logs = np.log(scores[0])

@@ -192,9 +192,10 @@ class Model:
         self.explains = EXPLAIN in {node.name for node in self._session.get_overridable_initializers()}
         """Whether the graph can say what moved it (`training.graph`)."""
 
-    def encode(self, texts: Sequence[str]) -> list[Encoding]:
-        """Tokens of each text, cut at the model's length."""
-        return self._tokenizer.encode_batch_fast(list(texts))
+    def encode(self, texts: Sequence[str], *, places: bool = False) -> list[Encoding]:
+        """Tokens of each text, cut at the model's length; with `places`, also the words and characters behind them."""
+        encode = self._tokenizer.encode_batch if places else self._tokenizer.encode_batch_fast
+        return encode(list(texts))
 
     def token_ids(self, tokens: Sequence[str]) -> list[int]:
         """Numbers of entries of the vocabulary; those that it lacks are left out."""
@@ -221,7 +222,7 @@ class Model:
         self, texts: Sequence[str], batch_size: int
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_], list[list[Part]]]:
         """What `scores` gives, and what each word of each text contributed."""
-        encodings = self._tokenizer.encode_batch(list(texts))
+        encodings = self.encode(texts, places=True)
         found = np.empty((len(texts), len(self.config.labels)))
         words: list[list[Part]] = [[] for _ in texts]
         for batch in batches(np.array([len(encoding) for encoding in encodings]), batch_size):
@@ -232,7 +233,7 @@ class Model:
         return found, np.array([bool(encoding.overflowing) for encoding in encodings], bool), words
 
     def attributions(self, encodings: Sequence[Encoding]) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
-        """Probabilities of one batch, and what each token of each text contributed to its label's margin, in logits.
+        """Probabilities of one batch with places, and what each token contributed to its label's margin, in logits.
 
         The graph splits the margin (the label's logit less the mean of the others) over tokens and leaves a part to
         its biases and to the tokens that stand around every text. Here that part goes to the tokens in equal shares, so
