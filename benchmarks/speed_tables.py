@@ -14,6 +14,7 @@ NAMES = {
     "ngrams": "n-grams alone",
 }
 """In the order of the tables."""
+ORDERS = ("given", "sorted")
 
 
 def speed_tables(result: dict[str, Any]) -> str:
@@ -33,7 +34,7 @@ def speed_tables(result: dict[str, Any]) -> str:
 def speed_words(result: dict[str, Any]) -> str:
     """One sentence for the README."""
     batch, own = result["batch"], result["agreement"]["default"]
-    given, ordered = (_times(batch, "default", order) for order in ("given", "sorted"))
+    given, ordered = (_times(batch, "default", order) for order in ORDERS)
     rates = {name: _rate(batch[name]["given"]) for name in ("default", "accurate")}
     return (
         f"On two cores the default labels {rates['default']} texts a second, {given:.1f} times as many as "
@@ -54,7 +55,9 @@ def _batch(result: dict[str, Any]) -> str:
                 NAMES[name],
                 f"{_rate(given)} ({_short(given['least'])} to {_short(given['most'])})",
                 f"{_rate(ordered)} ({_short(ordered['least'])} to {_short(ordered['most'])})",
-                *(f"{_times(batch, name, order):.1f}" for order in ("given", "sorted")),
+                *(f"{_times(batch, name, order):.1f}" for order in ORDERS),
+                " / ".join(f"{batch[name][order]['core_milliseconds']:.3g}" for order in ORDERS),
+                " / ".join(f"{_cores(batch, name, order):.1f}" for order in ORDERS),
                 f"{agreement[name]['agreement']:.3f}" if name in agreement else "",
                 f"{one['median']:.2f} ({one['within_95']:.2f})" if one else "",
                 f"{max(given['megabytes'], ordered['megabytes']):.0f}",
@@ -62,6 +65,7 @@ def _batch(result: dict[str, Any]) -> str:
         )
     head = (
         "system", "texts/s, given order", "texts/s, sorted by length", "times the pipeline, given", "sorted",
+        "core ms a text, given / sorted", "times the pipeline by core time",
         "labels as the accurate model's", "one text, ms: median (95 %)", "memory, MB",
     )  # fmt: skip
     who = result["agreement"]["default"]["answered"]
@@ -107,6 +111,10 @@ def _command(result: dict[str, Any]) -> str:
 
 def _times(batch: dict[str, Any], name: str, order: str) -> float:
     return float(batch[name][order]["texts_per_second"] / batch["pipeline"][order]["texts_per_second"])
+
+
+def _cores(batch: dict[str, Any], name: str, order: str) -> float:
+    return float(batch["pipeline"][order]["core_milliseconds"] / batch[name][order]["core_milliseconds"])
 
 
 def _rate(one: dict[str, Any]) -> str:

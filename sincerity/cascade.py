@@ -128,7 +128,7 @@ class Cascade:
         if names:
             require_files(folder)
         else:
-            _ = self.own
+            self._graphs[-1][0].load(verified=True)
 
     @property
     def own(self) -> Model:
@@ -220,11 +220,14 @@ class _Graph:
 
     @property
     def model(self) -> Model:
+        return self._model or self.load()
+
+    def load(self, *, verified: bool = False) -> Model:
         with self._lock:
             if self._model is None:
                 from sincerity.model import Model  # onnxruntime and tokenizers, not before they are needed
 
-                self._model = Model(self._folder)
+                self._model = Model(self._folder, verified=verified)
             return self._model
 
 

@@ -173,10 +173,16 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 class Model:
-    """Texts → probabilities, over one graph, in the thread that asks. Safe to share between threads."""
+    """Texts → probabilities, over one graph, in the thread that asks. Safe to share between threads.
 
-    def __init__(self, folder: Path) -> None:
-        verify(folder)
+    Args:
+        folder: A model folder.
+        verified: Whether its files have been hashed just now.
+    """
+
+    def __init__(self, folder: Path, *, verified: bool = False) -> None:
+        if not verified:
+            verify(folder)
         self.config = ModelConfig.read(folder)
         require_files(folder)
         self._tokenizer = _load_tokenizer(folder, self.config.max_length)
