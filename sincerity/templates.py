@@ -70,7 +70,7 @@ class Templates:
 
     >>> templates = Templates()
     >>> for name in ("Ann", "Bob", "Cy"):
-    ...     templates.add([f"Thanks for following, {name}! Have a look at our shop."], ["shop"])
+    ...     _ = templates.add([f"Thanks for following, {name}! Have a look at our shop."], ["shop"])
     >>> templates.groups()[0].pattern
     'Thanks for following, {…}! Have a look at our shop.'
     """

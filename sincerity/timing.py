@@ -88,7 +88,7 @@ def burstiness(intervals: Times) -> float | None:
     """Burstiness of at least `LEAST_INTERVALS` intervals, corrected for their number.
 
     >>> burstiness(np.full(20, 3600)), burstiness(np.array([60] * 19 + [90_000]))
-    (-1.0, 0.9976)
+    (-1.0, 0.9926)
     """
     n = len(intervals)
     if n < LEAST_INTERVALS or not intervals.any():

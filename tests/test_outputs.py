@@ -72,6 +72,7 @@ def table(tmp_path: Path) -> Path:
 
 
 def test_csv_becomes_json_lines_and_parquet_with_strings_as_they_were(table: Path, classifier: Classifier) -> None:
+    pytest.importorskip("pyarrow", reason="needs the tables extra")
     for name, read in (("out.jsonl", read_jsonl), ("out.parquet", read_parquet)):
         label(table, table.with_name(name), classifier)
         rows = read(table.with_name(name))
@@ -113,6 +114,7 @@ def test_objects_of_json_lines_are_kept_to_the_letter(tmp_path: Path) -> None:
 
 
 def test_json_lines_become_csv_with_every_key_a_column(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="needs the tables extra")
     lines = [*(json.dumps({"text": "hello", "id": i}) for i in range(1200)), '{"text": null, "late": [1, {"a": "é"}]}']
     write(tmp_path / "in.jsonl", "\n".join(lines))
     label(tmp_path / "in.jsonl", tmp_path / "out.csv")
@@ -188,6 +190,7 @@ def test_a_damaged_parquet_file_is_named(content: bytes, tmp_path: Path) -> None
 
 
 def test_surplus_cells_have_a_place_in_every_format(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="needs the tables extra")
     write(tmp_path / "in.csv", "id,text\n1,hello, there\n2,bye\n")
     for name, read in (("out.jsonl", read_jsonl), ("out.parquet", read_parquet)):
         label(tmp_path / "in.csv", tmp_path / name)
@@ -206,6 +209,7 @@ def test_columns_of_one_name_get_numbers_where_names_are_keys(tmp_path: Path) ->
 
 
 def test_bytes_that_are_no_characters_are_kept_in_every_format(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="needs the tables extra")
     write(tmp_path / "in.csv", "id,text\n1,good é\n2,bad ".encode() + b"\xe9\n")
     assert label(tmp_path / "in.csv", tmp_path / "out.csv").statuses == {"ok": 1, "undecodable": 1}
     assert b"2,bad \xe9," in (tmp_path / "out.csv").read_bytes()
@@ -265,6 +269,7 @@ def test_cells_that_a_spreadsheet_would_run_are_made_safe_on_request(tmp_path: P
 
 
 def test_a_header_alone_gives_an_output_without_rows(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="needs the tables extra")
     write(tmp_path / "in.csv", "id,text\n")
     for name, read in (("out.jsonl", read_jsonl), ("out.parquet", read_parquet)):
         assert label(tmp_path / "in.csv", tmp_path / name).rows == 0

@@ -13,8 +13,8 @@ LEAST_LENGTH = 4
 def misspelt(text: str, rng: random.Random) -> str:
     """`text` with about one word in ten misspelt: two letters swapped, one left out, doubled or replaced.
 
-    >>> misspelt("please remember the garden chairs tonight", random.Random(3))
-    'please remember the garden chaiars tonight'
+    >>> misspelt("please remember the garden chairs tonight", random.Random(7))
+    'please remember the garden cahirs tonight'
     """
     return " ".join(
         _typo(word, rng) if len(word) >= LEAST_LENGTH and word.isalpha() and rng.random() < TYPOS_PER_WORD else word
