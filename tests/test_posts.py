@@ -151,6 +151,13 @@ def test_a_single_message(name: str, tmp_path: Path) -> None:
     assert [post.text for post in read_posts(tmp_path / name)] == ["Found it at the café, silly me!"]
 
 
+def test_a_sender_of_nothing_but_odd_signs_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "a.eml").write_bytes(b"From: " + b'"(' * 3000 + b"\nSubject: tea\n\nsee you at the lake\n")
+    (post,) = read_posts(tmp_path / "a.eml")
+    assert post.text == "see you at the lake"
+    assert post.author.startswith('"(')
+
+
 def test_a_folder_of_messages(tmp_path: Path) -> None:
     sources.write_folder(tmp_path, {"a.eml": sources.REPLY, "b/c.eml": sources.NEWSLETTER})
     assert [post.id for post in read_posts(tmp_path)] == ["2@marsh.example", "3@chairs.example"]

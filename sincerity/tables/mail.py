@@ -77,7 +77,7 @@ def _post(raw: bytes) -> Post | None:
         return None
     return Post(
         id=_header(message, "Message-ID").strip("<> "),
-        author=parseaddr(_header(message, "From"))[1] or _header(message, "From"),
+        author=_address(_header(message, "From")),
         created_at=_date(_header(message, "Date")),
         in_reply_to=_header(message, "In-Reply-To").strip("<> "),
         client=_header(message, "User-Agent") or _header(message, "X-Mailer"),
@@ -93,6 +93,13 @@ def _header(message: Message, name: str) -> str:
     except (HeaderParseError, LookupError, ValueError):
         value = str(value)
     return " ".join(value.encode("utf-8", "replace").decode().split())
+
+
+def _address(value: str) -> str:
+    try:
+        return parseaddr(value)[1] or value
+    except RecursionError:  # the parser calls itself for every odd sign
+        return value
 
 
 def _date(value: str) -> str:

@@ -38,9 +38,9 @@ def open_parquet(name: str, file: IO[bytes]) -> Table:
     pa = require_pyarrow()
     try:
         parquet = pa.parquet.ParquetFile(file)
-    except (pa.ArrowException, OSError) as error:
+        header = list(parquet.schema_arrow.names)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise TableError(f"{name} is no Parquet file that can be read ({_line(error)}).") from error
-    header = list(parquet.schema_arrow.names)
     if not header:
         raise TableError(f"{name} has no columns. Expected: a column that holds the text.")
     meter = Meter(parquet.metadata.num_rows)
@@ -64,7 +64,7 @@ def _rows(name: str, parquet: Any, meter: Meter) -> Iterator[Row]:
             for i, cells in enumerate(zip(*columns, strict=True)):
                 meter.read += 1
                 yield Row(list(cells), raw=(batch, i))
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise TableError(f"{name} is damaged behind row {meter.read} ({_line(error)}).") from error
 
 
