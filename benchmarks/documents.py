@@ -109,11 +109,13 @@ def _attribution(result: dict[str, Any]) -> str:
 
 
 def _forms(result: dict[str, Any]) -> str:
+    def of(part: dict[str, Any], *names: str) -> list[Any]:
+        return [part["messages"], *(part[name] if part["messages"] else "–" for name in names)]
+
     rows = [
-        (dev["form"], f"`{dev['label']}`", dev["messages"], dev["precision"], dev["lenient_precision"],
-         train["messages"], train["precision"])
+        (dev["form"], f"`{dev['label']}`", *of(dev, "precision", "lenient_precision"), *of(train, "precision"))
         for dev, train in zip(result["forms"]["dev"], result["forms"]["train"], strict=True)
-    ]  # fmt: skip
+    ]
     head = ("form", "its label", "dev messages", "precision", "lenient", "train messages", "precision")
     return table(head, rows)
 
