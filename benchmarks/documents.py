@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from benchmarks.speed_tables import speed_tables, speed_words
 from benchmarks.stream_tables import account_table, audit_words, clock_words, scale_table, template_table
 from benchmarks.verdict import HIGHER_IS_BETTER, LOWER_IS_BETTER, columns, wins
 from sincerity.folders import DEFAULT_MODEL
@@ -36,11 +37,13 @@ def documents() -> dict[Path, str]:
             "robustness",
         )
     )
+    speed = _json(ROOT / "benchmarks" / "results" / "speed.json")
     texts[ROOT / "README.md"] = _filled(
         ROOT / "README.md",
         scores=main_scores(scores),
         shares=_shares_words(shares),
         audit=audit_words(streams, templates),
+        speed=speed_words(speed),
     )
     texts[ROOT / "training" / "README.md"] = _filled(
         ROOT / "training" / "README.md",
@@ -60,6 +63,7 @@ def documents() -> dict[Path, str]:
         accounts=account_table(streams["accounts"]),
         clocks=clock_words(streams["clocks"]),
         scale=scale_table(streams["scale"]),
+        speed=speed_tables(speed),
         language=_language(_json(ROOT / "benchmarks" / "results" / "language.json")),
         **_robustness(robustness),
     )

@@ -1,7 +1,7 @@
 """When may a faster model answer? Chooses the margins of a cascade and writes its entry into the model's config.
 
     python -m training.cascade models/sincerity-minilm-l6 build/scores
-    python -m training.cascade models/sincerity-minilm-l6 build/scores --fast models/sincerity-fast
+    python -m training.cascade models/sincerity-minilm-l6 build/scores --fast models/another
 
 after `training.tier`, with the same scores. Margins are chosen on the pool's texts that no tier was fitted to: the
 cheapest ones by which at most `BUDGET` of all labels differ from the accurate model's. The threshold of certainty and
