@@ -40,9 +40,6 @@ def rebuild(folder: Path, out: Path) -> None:
     model.save_pretrained(out)
     for name in VERBATIM:
         shutil.copyfile(folder / name, out / name)
-    if (results := folder / "results.json").is_file():
-        training = json.loads(results.read_text("utf-8"))["training"]
-        (out / TRAINING).write_text(json.dumps(training, indent=1), "utf-8")
 
 
 def torch_model(folder: Path) -> PreTrainedModel:
@@ -96,6 +93,9 @@ def main(
     out: Annotated[Path, typer.Argument(help="Folder for transformers to load.")],
 ) -> None:
     rebuild(folder, out)
+    if (results := folder / "results.json").is_file():
+        training = json.loads(results.read_text("utf-8"))["training"]
+        (out / TRAINING).write_text(json.dumps(training, indent=1), "utf-8")
 
 
 if __name__ == "__main__":
