@@ -76,7 +76,7 @@ def _batch(result: dict[str, Any]) -> str:
 def _starts(result: dict[str, Any]) -> str:
     names = {
         "libraries": "import numpy, onnxruntime, tokenizers",
-        "default": "first label, default (an easy text: no graph is loaded)",
+        "default": "first label, default (of a text that needs the graph)",
         "accurate": "first label, accurate model",
         "help": "`sincerity --help`",
     }
