@@ -38,8 +38,6 @@ RESULTS = Path(__file__).parent / "results"
 TEXTS, BATCH, ROUNDS = 3000, 32, 5
 SUMMED = 64
 """Texts whose sums are compared with exact ones."""
-MIDDLE = 128
-"""What stands for zero in the activations of `training.quantise`."""
 
 
 def blockwise(source: Path, target: Path) -> None:
@@ -83,17 +81,18 @@ class Folder:
 def wrong_sums(variant: Folder, texts: list[str]) -> float | None:
     """Share of the sums of integer products that are not exact on this processor; None for graphs that are not ours."""
     model = onnx.load(variant.graph)
-    products = [node for node in model.graph.node if node.op_type == "MatMulInteger" and node.input[2] == "zero_point"]
+    weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    products = [node for node in model.graph.node if node.op_type == "MatMulInteger" and node.input[2] in weights]
     if not products:
         return None
-    weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     wanted = sorted({name for node in products for name in (node.input[0], node.output[0])})
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in wanted)
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     feed = variant.model.feed(variant.model.encode(texts))
     found = dict(zip(wanted, session.run(wanted, feed), strict=True))
     wrong = [
-        found[node.output[0]] != (found[node.input[0]].astype(np.float64) - MIDDLE) @ weights[node.input[1]]
+        found[node.output[0]]
+        != (found[node.input[0]].astype(np.float64) - weights[node.input[2]]) @ weights[node.input[1]]
         for node in products
     ]
     return float(f"{sum(one.sum() for one in wrong) / sum(one.size for one in wrong):.2g}")

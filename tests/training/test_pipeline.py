@@ -159,6 +159,40 @@ def test_quantised_products_are_close_and_do_not_depend_on_the_batch(folder: Pat
         assert np.abs(alone[0] - found[row]).max() < 1e-5
 
 
+def test_products_behind_a_gelu_are_nearer_to_float_for_its_range_being_known() -> None:
+    rng = np.random.default_rng(0)
+    weight = rng.integers(-64, 65, (64, 64)).astype(np.float32)
+    weight[0] = 64  # whole numbers with this maximum are quantised without an error
+    inputs = rng.normal(0, [[0.1], [1], [3]] * 20, (60, 64)).astype(np.float32)
+    inputs[0] = -0.75  # where a GELU has its minimum
+
+    def products(*between: onnx.NodeProto, quantised: bool) -> np.ndarray:
+        nodes = [
+            onnx.helper.make_node("Gelu", ["inputs"], ["gelu"]),
+            *between,
+            onnx.helper.make_node("MatMul", [between[-1].output[0] if between else "gelu", "weight"], ["products"]),
+        ]
+        graph = onnx.helper.make_graph(
+            nodes,
+            "gelu",
+            [onnx.helper.make_tensor_value_info("inputs", onnx.TensorProto.FLOAT, inputs.shape)],
+            [onnx.helper.make_tensor_value_info("products", onnx.TensorProto.FLOAT, (60, 64))],
+            [numpy_helper.from_array(weight, "weight")],
+        )
+        model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 21)], ir_version=10)
+        model = quantise(model) if quantised else model
+        return ort.InferenceSession(model.SerializeToString()).run(None, {"inputs": inputs})[0]
+
+    expected = products(quantised=False)
+    hidden = onnx.helper.make_node("Identity", ["gelu"], ["anything"])
+    near, far = (
+        np.abs(products(*between, quantised=True) - expected).mean(axis=1).reshape(20, 3) for between in ((), (hidden,))
+    )
+    assert near[1:, 2].mean() < 0.7 * far[1:, 2].mean()  # large values: a finer step
+    assert near.max() <= far.max()  # small ones: none is worse than the worst before
+    assert near[0, 0] < 0.5  # the minimum is not cut off
+
+
 def test_no_pair_of_integer_products_can_overflow_sixteen_bits(folder: Path) -> None:
     graph = onnx.load(folder / "onnx" / "model_quantized.onnx").graph
     stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
