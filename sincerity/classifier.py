@@ -226,9 +226,9 @@ class Classifier:
         """Which texts are foreign and which too short to judge; models of other people know best themselves."""
         if not self._english:
             return [False] * len(texts), [False] * len(texts)
-        from sincerity.language import foreign, too_short  # numpy
+        from sincerity.language import doubts  # numpy
 
-        return foreign(texts), [too_short(text) for text in texts]
+        return doubts(texts)
 
 
 def _status(blank: bool, foreign: bool, cut: bool) -> Status:

@@ -109,8 +109,9 @@ class _Edit:
     def sub(self, pattern: re.Pattern[str], replacement: _Replacement) -> None:
         self.text = pattern.sub(replacement, self.text)
 
-    def translate(self, table: _Fold) -> None:
-        self.text = self.text.translate(table)
+    def fold(self) -> None:
+        """Fold every character."""
+        self.text = _NOT_ASCII.sub(lambda match: match[0].translate(_FOLD), self.text)
 
     def cut(self, head: int, tail: int, between: str) -> bool:
         """Keep the first `head` and the last `tail` characters of a longer text."""
@@ -150,8 +151,8 @@ class _TrackedEdit(_Edit):
         self.text = "".join(parts) + self.text[end:]
         self.spans = spans + self.spans[end:]
 
-    def translate(self, table: _Fold) -> None:
-        new = [char.translate(table) for char in self.text]
+    def fold(self) -> None:
+        new = [char.translate(_FOLD) for char in self.text]
         self.text = "".join(new)
         self.spans = [span for span, out in zip(self.spans, new, strict=True) for _ in out]
 
@@ -176,6 +177,8 @@ class _TrackedEdit(_Edit):
 # Characters ----------------------------------------------------------------------------------------------------------
 
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,8}\d{0,2});|&(?:amp|gt|lt|nbsp|quot)\b")
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
+_FOREIGN_LETTER = re.compile(r"[^\W\d_\x00-\x7f]")
 _FOREIGN_WORD = re.compile(r"(?<![^\W\d_])[A-Za-z]*+[^\W\d_\x00-\x7f][^\W\d_]*")
 _LATIN = re.compile(r"[A-Za-z]")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
@@ -202,11 +205,12 @@ def _normalise(edit: _Edit) -> None:
         if "&" in edit.text:
             edit.sub(_ENTITY, lambda match: html.unescape(match[0]))
     if not edit.text.isascii():
-        edit.translate(_FOLD)
-        if not edit.text.isascii():
+        edit.fold()
+        if not edit.text.isascii() and _FOREIGN_LETTER.search(edit.text):
             _fold_words(edit)
     edit.sub(_CONTROL, "")
-    edit.sub(_BRACKETED, "(")
+    if "[" in edit.text:
+        edit.sub(_BRACKETED, "(")
 
 
 class _Fold(dict[int, str]):
@@ -281,17 +285,19 @@ _URL = re.compile(
 )
 _MAIL = re.compile(r"(?<![\w.+@-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")
 _USER = re.compile(r"(?<![\w@])@\w{1,40}(?:@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5})?")
-_EMOJI = re.compile(
-    "(?P<feel>["
+_FEEL = (
     "\u2639-\u263b\u2661\u2665\u270a-\u270c\u2763\u2764"
     "\U0001f44a-\U0001f450\U0001f48b-\U0001f48c\U0001f491-\U0001f49f\U0001f4a9\U0001f4aa\U0001f4af"
     "\U0001f595\U0001f596\U0001f5a4\U0001f600-\U0001f64f\U0001f90c-\U0001f93e\U0001f970-\U0001f97a"
     "\U0001f9e1\U0001fa75-\U0001fa77\U0001fae0-\U0001fae8\U0001faf0-\U0001faf8"
-    "])"
-    "|(?P<point>[\u2190-\u21ff\u25b6\u25ba\u261a-\u261f\u2794\u27a1\u27f0-\u27ff\u2b05-\u2b07\u2b95"
-    "\U0001f446-\U0001f449\U0001f51c\U0001f53d])"
-    "|[\u2300-\u27bf\u2900-\u297f\u2b00-\u2bff\u3030\u303d\U0001f000-\U0001faff]"
 )
+_POINT = (
+    "\u2190-\u21ff\u25b6\u25ba\u261a-\u261f\u2794\u27a1\u27f0-\u27ff\u2b05-\u2b07\u2b95"
+    "\U0001f446-\U0001f449\U0001f51c\U0001f53d"
+)
+_OTHER_EMOJI = "\u2300-\u27bf\u2900-\u297f\u2b00-\u2bff\u3030\u303d\U0001f000-\U0001faff"
+_EMOJI = re.compile(f"[{_FEEL}{_POINT}{_OTHER_EMOJI}]")
+_EMOJI_KIND = re.compile(f"(?P<feel>[{_FEEL}])|(?P<point>[{_POINT}])|(?P<emoji>.)")
 _EMOJI_RUN = re.compile(r"(\[(?:FEEL|POINT|EMOJI)\])(?:\s*\1)+")
 _HASHTAG = re.compile(r"(?<![\w&#])#(?=\w*[^\W\d])\w{2,}")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[A-Z])(?=[A-Z][a-z])|_+")
@@ -312,7 +318,14 @@ def _mark(edit: _Edit) -> None:
 
 
 def _name_emoji(edit: _Edit) -> None:
-    edit.sub(_EMOJI, lambda match: f" [{(match.lastgroup or 'emoji').upper()}] ")
+    edit.sub(_EMOJI, lambda match: _emoji_token(match[0]))
+
+
+@cache
+def _emoji_token(char: str) -> str:
+    match = _EMOJI_KIND.match(char)
+    assert match and match.lastgroup
+    return f" [{match.lastgroup.upper()}] "
 
 
 def _tidy(edit: _Edit) -> None:

@@ -4,6 +4,9 @@ Most texts are settled by a few words that are common in English and in no other
 script, and in Latin script by a linear model over runs of three to five letters (Cavnar & Trenkle, 1994, with learnt
 weights). `training.language` writes both, `english.txt` and `language.bin`. Doubt counts as English: slang, names and
 half a foreign sentence are let pass. Texts are judged as they come, before the clean-up, which takes longer.
+
+Most texts of a window are settled in numpy, all at once: words of eight letters or less are 64-bit integers as they
+stand in memory, so that whether one is common takes one look-up. What that does not settle is looked at one by one.
 """
 
 from __future__ import annotations
@@ -33,6 +36,9 @@ LEAST_TO_JUDGE = 5
 """Letters under which a text is too short to judge: validation holds one such text in 2 800, so that nothing is known
 of how sure a model may be of them. From five on, what is certain is right as often as elsewhere."""
 
+FEW = 16
+"""Texts under which looking at them one by one is faster."""
+
 _TOKEN = re.compile(r"\[[A-Z]+\]")
 _SMALL = re.compile(r"(?<!\S)['\"(*-]*([a-z][a-z'-]*)[^\w\s/=<]*(?!\S)", re.ASCII)
 """A word in small letters, with signs around it. What follows a sign and is no blank makes it a code or a link."""
@@ -59,7 +65,16 @@ def foreign(texts: Sequence[str]) -> list[bool]:
     >>> foreign(["no se que hacer con esta gente, de verdad", "Hasta la vista, baby. See you at the pub"])
     [True, False]
     """
-    return [margin > 0 for margin in margins(texts).tolist()]
+    return doubts(texts)[0]
+
+
+def doubts(texts: Sequence[str]) -> tuple[list[bool], list[bool]]:
+    """Which texts are `foreign`, and which are `too_short`."""
+    foreign, short = [False] * len(texts), [False] * len(texts)
+    left = range(len(texts)) if len(texts) < FEW else np.flatnonzero(~plainly_english(texts)).tolist()
+    for i, margin in zip(left, margins([texts[i] for i in left]).tolist(), strict=True):
+        foreign[i], short[i] = margin > 0, too_short(texts[i])
+    return foreign, short
 
 
 def too_short(text: str) -> bool:
@@ -75,6 +90,35 @@ def too_short(text: str) -> bool:
             if found >= LEAST_TO_JUDGE:
                 return False
     return True
+
+
+def plainly_english(texts: Sequence[str]) -> NDArray[np.bool_]:
+    """Which texts (texts,) common words settle as English, and as long enough to judge; not all that they settle.
+
+    Of common words only those of eight letters or less are counted, and signs outside ASCII that may be blanks count as
+    words; so who is plainly English here is so for `margins` too.
+    """
+    codes = [text[:LONGEST].encode("utf-8", "replace") for text in texts]
+    joined = b" ".join((b"", *codes, _EIGHT)).lower()
+    ends = np.cumsum(np.fromiter(map(len, codes), np.int64, len(codes)) + 1)
+    buffer = np.frombuffer(joined, np.uint8)
+    blank = _BLANK[buffer]
+    edges = np.flatnonzero(blank[1:] != blank[:-1]) + 1
+    starts, lengths = edges[::2], edges[1::2] - edges[::2]
+    behind = np.searchsorted(starts, ends)
+    tokens = np.diff(behind, prepend=0) + np.diff(np.searchsorted(np.flatnonzero(buffer >= _WIDE), ends), prepend=0)
+
+    table = _short_words()
+    keys = np.ndarray(len(joined) - 7, "<u8", joined, 0, (1,))[starts] & _FIRST_BYTES[np.minimum(lengths, 9)]
+    slots = _slots(keys)
+    common = np.flatnonzero(table.keys[slots] == keys)
+    found = np.searchsorted(behind, common, side="right") << _SLOT_BITS | slots[common]  # by text and word
+    found.sort()
+    found = found[np.diff(found, prepend=-1) != 0]
+    of = found >> _SLOT_BITS
+    words = np.bincount(of, minlength=len(texts))
+    letters = np.bincount(of, table.letters[found & (1 << _SLOT_BITS) - 1], len(texts))
+    return np.asarray((words >= 2) & (4 * words >= tokens) & (letters >= LEAST_TO_JUDGE))
 
 
 def margins(texts: Sequence[str]) -> NDArray[np.float64]:
@@ -140,6 +184,37 @@ def buckets(letters: bytes) -> NDArray[np.intp]:
     longer = np.stack([four, four * 27 + codes[4 : n + 4] + 27**4])
     hashed = longer * np.uint32(2654435761) >> np.uint32(32 - BITS)  # Fibonacci hashing (Knuth, 1973)
     return np.vstack([three, hashed + 27**3]).astype(np.intp)
+
+
+_BLANK = np.isin(np.arange(256), [*b"\t\n\v\f\r\x1c\x1d\x1e\x1f "])
+"""Of the bytes of ASCII, those that str.split parts at."""
+_WIDE = 0xC2
+"""The first byte of characters outside ASCII is this or a later one."""
+_EIGHT = b" " * 8
+_FIRST_BYTES = np.array([*((1 << 8 * length) - 1 for length in range(9)), 0], np.uint64)
+_SLOT_BITS = 15
+
+
+class _ShortWords(NamedTuple):
+    """Common words of eight letters or less, by slot; of words with the same slot, one."""
+
+    keys: NDArray[np.uint64]
+    letters: NDArray[np.int64]
+
+
+def _slots(keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+    return (keys * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(64 - _SLOT_BITS)).astype(np.int64)
+
+
+@cache
+def _short_words() -> _ShortWords:
+    words = sorted(word for word in tables().words if len(word) <= 8)
+    keys = np.array([int.from_bytes(word.encode(), "little") for word in words], np.uint64)
+    by_slot = np.ones(1 << _SLOT_BITS, np.uint64)  # 1 is no word
+    letters = np.zeros(1 << _SLOT_BITS, np.int64)
+    by_slot[_slots(keys)] = keys
+    letters[_slots(keys)] = [sum(map(str.isalpha, word)) for word in words]
+    return _ShortWords(by_slot, letters)
 
 
 @cache
