@@ -47,11 +47,12 @@ class NGrams:
         self._labels = weights.shape[1]
         self._bits = weights.shape[0].bit_length() - 1
         self._step = step
-        # three labels share an integer, so that one look-up and one sum serve all three
-        shifts = np.int64(1) << np.arange(0, 3 * _FIELD, _FIELD)
-        columns = weights.astype(np.int64)
+        # three labels share an integer, so that one look-up and few sums serve all three
+        columns = weights.astype(np.int32) + _BIAS
+        shifts = np.int32(1) << np.arange(0, 30, 10, dtype=np.int32)
         self._packed = [
-            columns[:, first : first + 3] @ shifts[: self._labels - first] for first in range(0, self._labels, 3)
+            (columns[:, first : first + 3] * shifts[: self._labels - first]).sum(axis=1, dtype=np.int32)
+            for first in range(0, self._labels, 3)
         ]
 
     @classmethod
@@ -73,32 +74,36 @@ class NGrams:
         """Probabilities (texts, labels); rows of NaN for texts too long for this model, or with nothing in them."""
         logits = np.full((len(texts), self._labels), np.nan)
         for rows, buffer in buffers(texts):
-            sums = np.zeros((len(rows), self._labels), np.int64)
-            count = np.zeros(len(rows), np.int64)
-            words, *others = groups(buffer)
-            for factor, group in zip(FACTORS, (words, *others), strict=False):
-                buckets = group.buckets(factor, self._bits)
-                count += np.diff(group.starts, append=len(buckets))
-                for column, packed in enumerate(self._packed):
-                    total = np.add.reduceat(packed[buckets], group.starts)
-                    for k in range(3 * column, min(3 * column + 3, self._labels)):
-                        sums[:, k] += _lowest(total)
-                        total = (total - _lowest(total)) >> _FIELD
+            sums, count, wordless = self._sums(buffer)
             logits[rows] = sums * (self._step / np.sqrt(count))[:, None]
-            wordless = np.diff(words.starts, append=len(words.hashes)) == 1  # nothing but the gap before it
             logits[np.array(rows)[wordless]] = np.nan
         exp = np.exp(logits - logits.max(axis=1, keepdims=True))
         return np.asarray(exp / exp.sum(axis=1, keepdims=True))
 
+    def _sums(self, buffer: Bytes) -> tuple[Ints, Ints, NDArray[np.bool_]]:
+        """Sums of weights (texts, labels) and numbers of n-grams (texts,), and which texts have no word."""
+        found = groups(buffer)
+        sums = np.zeros((len(found[0].starts), self._labels), np.int64)
+        count = np.zeros(len(sums), np.int64)
+        for first, last in _ALIKE:
+            starts, size = found[first].starts, len(found[first].hashes)
+            count += (last - first) * np.diff(starts, append=size)
+            packed = [np.zeros(size, np.int32) for _ in self._packed]
+            for factor, group in zip(FACTORS[first:last], found[first:last], strict=True):
+                buckets = group.buckets(factor, self._bits)
+                for total, weights in zip(packed, self._packed, strict=True):
+                    total += weights.take(buckets)
+            for k in range(self._labels):
+                weights = packed[k // 3] >> np.int32(10 * (k % 3)) & np.int32(1023)
+                sums[:, k] += np.add.reduceat(weights, starts, dtype=np.int64)
+        wordless = np.diff(found[0].starts, append=len(found[0].hashes)) == 1  # nothing but the gap before it
+        return sums - _BIAS * count[:, None], count, wordless
 
-_FIELD = 21
-"""Bits of each of three signed sums in one 64-bit integer."""
 
-
-def _lowest(packed: Ints) -> Ints:
-    """The signed number in the lowest field."""
-    half = 1 << (_FIELD - 1)
-    return ((packed + half) & ((1 << _FIELD) - 1)) - half
+_BIAS = 128
+"""Added to each weight, so that none is negative."""
+_ALIKE = ((0, 4), (4, 7), (7, 8))
+"""Kinds of n-grams that stand at the same places: four at most, so that ten bits hold the sum of their weights."""
 
 
 # Texts to bytes ------------------------------------------------------------------------------------------------------
@@ -111,6 +116,7 @@ _BUFFER = 1 << 16
 
 _LINK = re.compile(rb"(?:https?:/*|www\.)(?:[^\s\0<>\"]*[^\s\0<>\"'.,;:!?()\[\]])?")
 _SHOUTED_LINK = re.compile(rb"(?:H[Tt][Tt][Pp][Ss]?:/*|WWW\.)(?:[^\s\0<>\"]*[^\s\0<>\"'.,;:!?()\[\]])?")
+_LINK_STARTS = (b"http", b"www.")
 _MENTION = re.compile(rb"@\w+")
 _LINK_BYTE, _MENTION_BYTE = b"\x01", b"\x02"
 _CONTROLS = bytes({*range(1, 9), *range(14, 32), 127} - {ord(_MARKER)})
@@ -152,8 +158,7 @@ def buffers(texts: Sequence[str]) -> Iterator[tuple[list[int], Bytes]]:
 def _joined(views: Sequence[str]) -> Bytes:
     """Texts in one buffer: links and mentions as one byte each, white space and repetitions cut short."""
     joined = _GAP.join(("", *views, "")).encode("utf-8", "replace").translate(_BLANKS, _CONTROLS)
-    for pattern, byte in ((_LINK, _LINK_BYTE), (_SHOUTED_LINK, _LINK_BYTE), (_MENTION, _MENTION_BYTE)):
-        joined = pattern.sub(byte, joined)
+    joined = _MENTION.sub(_MENTION_BYTE, _linked(_linked(joined, _LINK), _SHOUTED_LINK))
     buffer = np.frombuffer(joined, np.uint8)
     blank = (buffer == ord(" ")) | (buffer == ord("\n"))
     same = buffer[1:] == buffer[:-1]
@@ -161,6 +166,25 @@ def _joined(views: Sequence[str]) -> Bytes:
     left_out[3:] = same[2:] & same[1:-1] & same[:-2] & (buffer[3:] != 0)
     left_out[1:] |= blank[1:] & blank[:-1]
     return buffer[~left_out]
+
+
+def _linked(joined: bytes, pattern: re.Pattern[bytes]) -> bytes:
+    """What `pattern.sub` does, tried only where a link may start."""
+    lower = joined if pattern is _LINK else joined.lower()
+    parts: list[bytes] = []
+    end = 0
+    for start in sorted(place for word in _LINK_STARTS for place in _places(lower, word)):
+        if start >= end and (match := pattern.match(joined, start)):
+            parts += joined[end:start], _LINK_BYTE
+            end = match.end()
+    return b"".join((*parts, joined[end:]))
+
+
+def _places(joined: bytes, word: bytes) -> Iterator[int]:
+    place = joined.find(word)
+    while place >= 0:
+        yield place
+        place = joined.find(word, place + 1)
 
 
 # Bytes to n-grams ----------------------------------------------------------------------------------------------------
@@ -188,13 +212,14 @@ def groups(buffer: Bytes) -> list[Group]:
     """All n-grams of the texts in a buffer, kind by kind; the first kind is words, each text's first being its gap."""
     lower = np.frombuffer(buffer.tobytes().translate(_LOWER), np.uint8)
     shape = np.frombuffer(buffer.tobytes().translate(_SHAPE), np.uint8)
-    *starts, end = np.flatnonzero(buffer == ord(_MARKER))
-    words = _Words.of(lower)
-    *gaps, last = words.gaps
-    by_word = (*_word_runs(words, _VALUES[lower]), *_word_runs(words, _VALUES[shape]))
-    found = [Group(hashes[:last], np.array(gaps)) for hashes in by_word]
-    found += [Group(hashes[starts[0] : end], np.array(starts) - starts[0]) for hashes in _runs(_VALUES[lower])]
-    traits = _traits(buffer, lower, words, np.array(starts))
+    markers = np.flatnonzero(buffer == ord(_MARKER))
+    starts, start, end = markers[:-1], markers[0], markers[-1]
+    words, values = _Words.of(lower), _VALUES.take(lower)
+    gaps, last = words.gaps[:-1], words.gaps[-1]
+    by_word = (*_word_runs(words, values), *_word_runs(words, _VALUES.take(shape)))
+    found = [Group(hashes[:last], gaps) for hashes in by_word]
+    found += [Group(hashes[start:end], starts - start) for hashes in _runs(values)]
+    traits = _traits(buffer, lower, words, starts)
     found.append(Group(traits.ravel(), np.arange(len(traits)) * traits.shape[1]))
     return found
 
