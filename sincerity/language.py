@@ -40,9 +40,9 @@ FEW = 16
 """Texts under which looking at them one by one is faster."""
 
 _TOKEN = re.compile(r"\[[A-Z]+\]")
-_SMALL = re.compile(r"(?<!\S)['\"(*-]*([a-z][a-z'-]*)[^\w\s/=<]*(?!\S)", re.ASCII)
+_SMALL = re.compile(r"\s['\"(*-]*([a-z][a-z'-]*)[^\w\s/=<]*(?!\S)", re.ASCII)
 """A word in small letters, with signs around it. What follows a sign and is no blank makes it a code or a link."""
-_LARGE = re.compile(r"(?<!\S)['\"(*-]*[A-Z][A-Z'-]+[^\w\s/=<]*(?!\S)", re.ASCII)
+_LARGE = re.compile(r"\s['\"(*-]*[A-Z][A-Z'-]+[^\w\s/=<]*(?!\S)", re.ASCII)
 _LETTERS = bytes(code if chr(code).islower() and code < 128 else 32 for code in range(256))
 PADDING = b"    "
 """As long as keeps runs of one text free of the next one's letters."""
@@ -65,15 +65,15 @@ def foreign(texts: Sequence[str]) -> list[bool]:
     >>> foreign(["no se que hacer con esta gente, de verdad", "Hasta la vista, baby. See you at the pub"])
     [True, False]
     """
-    return doubts(texts)[0]
+    return list(map(bool, doubts(texts)[0]))
 
 
-def doubts(texts: Sequence[str]) -> tuple[list[bool], list[bool]]:
-    """Which texts are `foreign`, and which are `too_short`."""
-    foreign, short = [False] * len(texts), [False] * len(texts)
-    left = range(len(texts)) if len(texts) < FEW else np.flatnonzero(~plainly_english(texts)).tolist()
-    for i, margin in zip(left, margins([texts[i] for i in left]).tolist(), strict=True):
-        foreign[i], short[i] = margin > 0, too_short(texts[i])
+def doubts(texts: Sequence[str]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which texts (texts,) are `foreign`, and which are `too_short`."""
+    foreign, short = np.zeros(len(texts), bool), np.zeros(len(texts), bool)
+    left = np.arange(len(texts)) if len(texts) < FEW else np.flatnonzero(~plainly_english(texts))
+    some = [texts[i] for i in left.tolist()]
+    foreign[left], short[left] = margins(some) > 0, [too_short(text) for text in some]
     return foreign, short
 
 
@@ -169,8 +169,9 @@ def letters(text: str) -> bytes:
     Capitals mostly begin names, which are at home in all languages; links, handles, tags, words with digits and tokens
     of the clean-up are in none: they are left out. A text in capitals counts as one in small letters.
     """
+    text = f" {text}"
     words = _SMALL.findall(text)
-    if 2 * len(_LARGE.findall(text)) > text.count(" ") + 1:
+    if 2 * len(_LARGE.findall(text)) > text.count(" "):
         words = _SMALL.findall(_TOKEN.sub("", text).lower())
     return " ".join(words).encode().translate(_LETTERS)
 

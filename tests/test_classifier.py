@@ -15,6 +15,7 @@ import pytest
 import sincerity
 from sincerity import Classifier, Label, Prediction, Status, classify
 from sincerity.language import too_short
+from sincerity.prediction import predicted
 
 DATA = Path(__file__).parents[1] / "data" / "messages"
 TEXTS = [json.loads(line)["text"] for line in (DATA / "test.jsonl").read_text("utf-8").splitlines()]
@@ -57,6 +58,13 @@ def test_a_prediction_is_frozen_and_keyword_only(classifier: Classifier) -> None
     with pytest.raises(TypeError):
         Prediction("x", 1.0, {}, True, "m")  # type: ignore[misc]
     assert json.loads(json.dumps(prediction.as_dict()))["label"] == "conversational"
+
+
+def test_a_prediction_made_fast_is_one_like_any_other() -> None:
+    values = {"label": "a", "score": 0.9, "scores": {"a": 0.9, "b": 0.1}, "certain": True, "model": "m"}
+    made = predicted(*values.values(), Status.TRUNCATED, ())  # type: ignore[arg-type]
+    assert made == Prediction(**values, status=Status.TRUNCATED)
+    assert repr(made) == repr(Prediction(**values, status=Status.TRUNCATED))
 
 
 @pytest.mark.parametrize("text", ["", " \n\t ", "\u200b\u200d\u2060", "\u3164\u2800", "\ud800", "\U000e0041"])

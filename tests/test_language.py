@@ -10,7 +10,7 @@ import tiny_model
 
 from sincerity import Classifier, Status
 from sincerity.cleaning import clean
-from sincerity.language import LONGEST, foreign, letters, too_short
+from sincerity.language import FEW, LONGEST, doubts, foreign, letters, plainly_english, too_short
 from training.corpus import in_validation, own_rows, training_rows
 
 HERE = Path(__file__).parent
@@ -63,6 +63,19 @@ def test_texts_do_not_influence_each_other() -> None:
     together = foreign(texts)
     assert together == [foreign([text])[0] for text in texts]
     assert together[::-1] == foreign(texts[::-1])
+
+
+def test_many_texts_at_once_are_judged_as_each_by_itself() -> None:
+    texts = (
+        [text for group in languages().values() for text in group] + english() + [row.text for row in own_rows("test")]
+    )
+    texts += ["", "I am", "is it", "it\u00a0is\u2003so to me", "\u212aISS me and you", "the\x00 of and", "so of " * 300]
+    found = doubts(texts)
+    alone = [doubts([text]) for text in texts]
+    assert len(texts) > FEW > 1
+    assert [values.tolist() for values in found] == [[bool(one[k][0]) for one in alone] for k in (0, 1)]
+    assert found[1].tolist() == [too_short(text) for text in texts]
+    assert plainly_english(texts).mean() > 0.3
 
 
 def test_letters_in_disguise_are_english() -> None:
