@@ -65,7 +65,8 @@ def foreign(texts: Sequence[str]) -> list[bool]:
     >>> foreign(["no se que hacer con esta gente, de verdad", "Hasta la vista, baby. See you at the pub"])
     [True, False]
     """
-    return list(map(bool, doubts(texts)[0]))
+    found: list[bool] = doubts(texts)[0].tolist()
+    return found
 
 
 def doubts(texts: Sequence[str]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
