@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, overload
@@ -121,7 +123,26 @@ class Classifier:
                 f"texts is {texts!r:.80} ({type(texts).__name__}). Expected: an iterable of str. "
                 "Of a table, pass the column that holds the texts."
             )
-        return self._stream(_checked(texts), partial(self._predictions, explain=explain))
+        windows = _windows(_checked(texts), max(FIRST_WINDOW, min(WINDOW, IN_FLIGHT // self._threads)))
+        return self._one_by_one(windows, explain)
+
+    def stream_batches(
+        self, batches: Iterable[Sequence[str]], *, explain: bool = False
+    ) -> Generator[list[Prediction], None, None]:
+        """What `stream` does, for lists of texts: a list of predictions for each, in order.
+
+        Batches are computed side by side, one a thread, and each in one piece: its texts have the same neighbours
+        whatever comes before and behind them. The stream reads ahead by as many batches as there are threads.
+
+        Raises:
+            TypeError: Something in a batch is not a `str`; the message names the item.
+        """
+        return self._side_by_side((list(_checked(batch)) for batch in batches), explain)
+
+    def _one_by_one(self, windows: Iterator[list[str]], explain: bool) -> Iterator[Prediction]:
+        with closing(self._side_by_side(windows, explain)) as judged:
+            for predictions in judged:
+                yield from predictions
 
     def shares(self, predictions: Iterable[Prediction] | Mapping[str, int]) -> dict[str, Share]:
         """Share of each label among the texts of `predictions`, blank ones left out, corrected for the model's errors.
@@ -172,31 +193,32 @@ class Classifier:
             self.save_pretrained(folder)
             return upload(Path(folder), repo_id, private=private, tag=tag, token=token)
 
-    def _stream(
-        self, texts: Iterator[str], predictions: Callable[[Sequence[str]], list[Prediction]]
-    ) -> Iterator[Prediction]:
-        """Windows side by side, one a thread: none waits for another, and Python's part hides behind the graphs'."""
-        windows = _windows(texts, max(FIRST_WINDOW, min(WINDOW, IN_FLIGHT // self._threads)))
-        first = next(windows, [])
-        if self._threads == 1 or len(first) < FIRST_WINDOW:
-            yield from predictions(first)
-            for window in windows:
-                yield from predictions(window)
+    def _side_by_side(self, windows: Iterator[list[str]], explain: bool) -> Generator[list[Prediction], None, None]:
+        """One window a thread: none waits for another, and Python's part hides behind the graphs'."""
+        predictions = partial(self._predictions, explain=explain)
+        for first in windows:
+            if self._threads > 1 and len(first) >= FIRST_WINDOW:
+                windows = chain([first], windows)
+                break
+            yield predictions(first)
+        else:
             return
         pool = ThreadPoolExecutor(self._threads, "sincerity")
         try:
-            working = deque([pool.submit(predictions, first)])
-            problem = None
-            while working:
-                while problem is None and len(working) <= self._threads:
+            working: deque[Future[list[Prediction]]] = deque()
+            problem, more = None, True
+            while working or more:
+                while more and len(working) <= self._threads:
                     try:
-                        if not (window := next(windows, [])):
-                            break
+                        window = next(windows)
+                    except StopIteration:
+                        more = False
                     except Exception as error:
-                        problem = error
+                        problem, more = error, False
                     else:
                         working.append(pool.submit(predictions, window))
-                yield from working.popleft().result()
+                if working:
+                    yield working.popleft().result()
             if problem is not None:
                 raise problem
         finally:

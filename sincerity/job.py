@@ -7,12 +7,13 @@ import json
 import re
 import stat
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, suppress
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sincerity.checkpoint import Checkpoint, Part
 from sincerity.classifier import Classifier
@@ -26,8 +27,9 @@ from sincerity.tables.outputs import Format, Layout, Writer, is_stream, open_wri
 from sincerity.tables.parquet import finish_parquet
 from sincerity.tables.table import UNDECODABLE, Row, Table, as_text
 
-CHUNK = 1024
-"""Rows in memory at a time. Chunks begin at fixed row numbers, so that a row has the same neighbours in every run."""
+CHUNK = 512
+"""Rows of a step; as many steps are in memory at a time as there are threads, and one more. Steps begin at fixed row
+numbers, so that a row has the same neighbours in every run."""
 
 _UNDECODED = re.compile("[\udc80-\udcff]")
 
@@ -126,6 +128,15 @@ def label_table(
         yield _finish(path, parts, checkpoint, job, _state(run, parts))
 
 
+class _Read(NamedTuple):
+    """Rows that are being judged."""
+
+    rows: list[Row]
+    problems: list[str]
+    share: float | None
+    """Of the input, read with these rows."""
+
+
 class _Run:
     """An open input, its writer and what has been counted: one chunk of rows after the other."""
 
@@ -145,19 +156,37 @@ class _Run:
         self.format = output_format(target, self.table, options.format)
         self.writer: Writer = open_writer(target, self.table, self._layout, self.format, safe=options.safe_csv)
         self.summary = Summary(found=self.table.found, text_column=self.table.header[self._index])
+        self._read: deque[_Read] = deque()
+        judged = self._judged()
+        stack.callback(judged.close)
+        self._chunks = judged
+
+    def _judged(self) -> Generator[tuple[_Read, list[Result]], None, None]:
+        """Rows and their results; rows are read while those before them are judged."""
+        explain = self._options.explain
+        with closing(self._classifier.stream_batches(self._texts(), explain=explain)) as batches:
+            for predictions in batches:
+                read = self._read.popleft()
+                judged = iter(predictions)
+                yield read, [problem or next(judged) for problem in read.problems]
+
+    def _texts(self) -> Iterator[list[str]]:
+        while rows := list(islice(self.table.rows, CHUNK)):
+            texts, problems = _readable(rows, self._index)
+            self._read.append(_Read(rows, problems, self.table.share_read()))
+            yield texts
 
     def chunk(self) -> tuple[bytes, bytes] | None:
         """The next rows of the output, and of the list of those that could not be read; None at the end."""
-        rows = list(islice(self.table.rows, CHUNK))
-        if not rows:
+        if (found := next(self._chunks, None)) is None:
             return None
-        results: list[Result] = _results(rows, self._index, self._classifier, self._options.explain)
+        (rows, _, share), results = found
         errors = "".join([f"{row},{status}\n" for row, status in self.summary.count(results)])
         if self._options.only or self._options.min_score:
             wanted = [i for i, result in enumerate(results) if self._wanted(result)]
             rows, results = [rows[i] for i in wanted], [results[i] for i in wanted]
         self.summary.written += len(rows)
-        self.summary.share = self.table.share_read()
+        self.summary.share = share
         return self.writer.rows(rows, results), errors.encode()
 
     def skip(self, summary: dict[str, Any]) -> None:
@@ -275,16 +304,19 @@ def _finish(
 
 def _results(rows: Sequence[Row], index: int, classifier: Classifier, explain: bool) -> list[Result]:
     """A prediction for each row, or the status that says why its text could not be read."""
+    texts, problems = _readable(rows, index)
+    judged = iter(classifier.classify(texts, explain=explain))
+    return [problem or next(judged) for problem in problems]
+
+
+def _readable(rows: Sequence[Row], index: int) -> tuple[list[str], list[str]]:
+    """The texts that can be read, and for each row what is wrong with it, if anything."""
     texts = [as_text(row.cells[index]) for row in rows]
     problems = [
         row.problem(index) or (UNDECODABLE if not text.isascii() and _UNDECODED.search(text) else "")
         for row, text in zip(rows, texts, strict=True)
     ]
-    if not any(problems):
-        return list(classifier.classify(texts, explain=explain))
-    readable = [text for text, problem in zip(texts, problems, strict=True) if not problem]
-    judged = iter(classifier.classify(readable, explain=explain))
-    return [problem or next(judged) for problem in problems]
+    return [text for text, problem in zip(texts, problems, strict=True) if not problem], problems
 
 
 def _layout(table: Table, classifier: Classifier, options: Options) -> Layout:

@@ -174,6 +174,19 @@ def test_an_error_in_a_window_comes_after_the_answers_before_it(folder: Path) ->
     assert 200 < answered <= 500
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+def test_batches_of_any_size_are_answered_as_one_stream(folder: Path, threads: int) -> None:
+    classifier = Classifier(folder, threads=threads)
+    texts = [*HAM, *SPAM, *UNSURE] * 20
+    batches = [texts[:2], [], texts[2:50], texts[50:51], texts[51:]]
+    found = list(classifier.stream_batches(batches))
+    assert [len(some) for some in found] == [len(batch) for batch in batches]
+    assert [(p.label, p.model) for some in found for p in some] == [
+        (p.label, p.model) for p in classifier.classify(texts)
+    ]
+    assert list(classifier.stream_batches([])) == []
+
+
 def test_a_stream_that_is_left_early_leaves_no_thread_behind(folder: Path) -> None:
     import threading
 

@@ -8,6 +8,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -95,10 +96,12 @@ sincerity.job.CHUNK = 50
 
 class Reader:  # judges by the length of a text
     name, labels, threshold, folder, models = "reader", ("a", "b"), 0.5, Path(sys.argv[1]), ("reader",)
-    def classify(self, texts, explain=False):
-        for text in texts:
-            score = 0.5 + len(text) % 50 / 100
-            yield Prediction(label="a", score=score, scores={"a": score, "b": 1 - score}, certain=True, model="reader")
+    def stream_batches(self, batches, explain=False):
+        for texts in batches:
+            yield [self.judge(text) for text in texts]
+    def judge(self, text):
+        score = 0.5 + len(text) % 50 / 100
+        return Prediction(label="a", score=score, scores={"a": score, "b": 1 - score}, certain=True, model="reader")
 
 source, target = Path(sys.argv[2]), Path(sys.argv[3])
 errors = str(target.with_name("errors.csv"))
@@ -272,6 +275,17 @@ def test_the_same_job_is_resumed_and_counts_everything_once(classifier_of: Class
         whole.rows, whole.labels, whole.statuses, whole.written,
     )  # fmt: skip
     assert [tuple(one) for one in summary.problems] == whole.problems
+
+
+def test_more_threads_write_the_same_file_and_a_run_that_is_left_leaves_none_of_them(
+    source: Path, reference: bytes, model: Path, tmp_path: Path
+) -> None:
+    before = threading.active_count()
+    *_, summary = label_table(source, tmp_path / "out.csv", Classifier(model, threads=3))
+    assert (tmp_path / "out.csv").read_bytes() == reference
+    assert summary.rows == KILL_ROWS
+    interrupted(source, tmp_path / "left.csv", Classifier(model, threads=3), Options())
+    assert threading.active_count() == before
 
 
 def test_two_runs_at_once_do_not_write_the_same_file(classifier_of: Classifier, tmp_path: Path) -> None:
