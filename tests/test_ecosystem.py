@@ -66,11 +66,14 @@ def published(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 
 def test_transformers_gives_the_same_labels(published: Published) -> None:
+    """It has the same weights, but rounds no activations: that may settle otherwise what is nearly a tie.
+
+    On 1 000 texts of the unlabelled pool four labels differed, the two best at most 0.018 apart.
+    """
     pytest.importorskip("torch", reason="needs the train extra: make test-all")
-    """Its weights are in float: the graph's products, rounded to 8 bits, may settle otherwise what is nearly a tie."""
     differing = margins(json.loads(published.hub.python(TRANSFORMERS, str(published.cleaned))), published)
-    assert len(differing) <= 0.05 * TEXTS
-    assert max(differing, default=0) < 0.3
+    assert len(differing) <= 0.01 * TEXTS
+    assert max(differing, default=0) < 0.1
 
 
 def test_transformers_js_gives_the_same_labels(published: Published, tmp_path: Path) -> None:

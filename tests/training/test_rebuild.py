@@ -42,7 +42,7 @@ def test_transformers_gives_the_labels_that_the_classifier_gives(rebuilt: Path) 
         with torch.inference_mode():
             found = [model.config.id2label[int(i)] for i in model(**tokens).logits.argmax(1)]
         same += [a == b.label for a, b in zip(found, classifier.classify(batch), strict=True)]
-    assert sum(same) >= 0.98 * len(texts)
+    assert sum(same) >= 0.99 * len(texts)
 
 
 def test_what_is_rebuilt_is_the_model_folder_without_its_graph(rebuilt: Path) -> None:
