@@ -83,6 +83,7 @@ def download(
         raise ModelError(
             f"{name} could not be had from the Hub: offline, and the cache "
             f"{'has a damaged file of it' if cached else 'has not all of it'}. Go online: sincerity download {name}."
+            f"{'' if cached else _other_revisions(name, cache_dir)}"
         )
     try:
         commit = _listing(name, revision, token, patience=WARM_SECONDS if cached else COLD_SECONDS)
@@ -92,7 +93,8 @@ def download(
     except Exception as error:  # network, authentication and other errors have no common base
         if cached and not isinstance(error, RevisionNotFoundError) and not _damaged(cached):
             return cached
-        raise ModelError(_reason(name, revision, error)) from error
+        hint = "" if cached else _other_revisions(name, cache_dir)
+        raise ModelError(_reason(name, revision, error) + hint) from error
 
 
 def upload(
@@ -167,6 +169,14 @@ def _cached(name: str, revision: str | None, cache_dir: str | Path | None) -> Pa
     if not isinstance(config, str):
         return None
     return folder if _is_complete(folder := Path(config).parent) else None
+
+
+def _other_revisions(name: str, cache_dir: str | Path | None) -> str:
+    """A hint for whoever downloaded one revision and asks for another."""
+    there = [model for model in cached_models(cache_dir) if model.name == name and not _damaged(model.folder)]
+    return "".join(
+        f" The cache has {', '.join(model.refs) or model.revision[:12]} in {model.folder}." for model in there
+    )
 
 
 def _is_complete(folder: Path) -> bool:

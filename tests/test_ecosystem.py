@@ -17,6 +17,8 @@ from sincerity.cleaning import clean
 from sincerity.folders import shipped_models
 
 TEXTS = 200
+LONG = "; ".join(map(chr, range(ord("a"), ord("z") + 1))) * 5
+"""More tokens than any of them reads."""
 NODE = Path(__file__).parent / "node"
 
 SINCERITY = """
@@ -32,7 +34,8 @@ from transformers import pipeline
 torch.set_num_threads(1)
 texts = json.load(open(sys.argv[1], encoding="utf-8"))
 order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-found = pipeline("text-classification", model="org/name")([texts[i] for i in order], batch_size=16)
+found = pipeline("text-classification", model="org/name")(
+    [texts[i] for i in order], batch_size=16, truncation=True)
 labels = {i: one["label"] for i, one in zip(order, found, strict=True)}
 print(json.dumps([labels[i] for i in range(len(texts))]))
 """
@@ -52,7 +55,7 @@ def published(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     folder = tmp_path_factory.mktemp("published")
     with (ROOT / "data" / "messages" / "test.jsonl").open(encoding="utf-8") as file:
         rows = [json.loads(line)["text"] for line in file]
-    texts = [rows[i * len(rows) // TEXTS] for i in range(TEXTS)]
+    texts = [*(rows[i * len(rows) // TEXTS] for i in range(TEXTS)), LONG]
     raw, cleaned = folder / "raw.json", folder / "cleaned.json"
     raw.write_text(json.dumps(texts), "utf-8")
     cleaned.write_text(json.dumps([clean(text).text for text in texts]), "utf-8")
@@ -87,6 +90,6 @@ def test_transformers_js_gives_the_same_labels(published: Published, tmp_path: P
 
 def margins(found: list[str], published: Published) -> list[float]:
     """Of the texts that get another label than from sincerity: how much more probable its own label is there."""
-    assert len(found) == len(published.scores) == TEXTS
+    assert len(found) == len(published.scores) == TEXTS + 1
     pairs = zip(found, published.scores, strict=True)
     return [max(scores.values()) - scores[label] for label, scores in pairs if scores[label] < max(scores.values())]

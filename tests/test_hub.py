@@ -294,6 +294,13 @@ def test_a_cold_cache_and_a_dead_server_are_an_error_within_ten_seconds(hub: Loo
     assert "offline, and the cache has not all of it" in hub.python(code, HF_HUB_OFFLINE="1")
 
 
+def test_who_has_another_revision_is_told_where_it_is(hub: LoopbackHub, model: Path) -> None:
+    sha = hub.serve("org/model", model)
+    calls = f"load(revision={sha!r})\nload(local_files_only=True)\nload(revision='v9')"
+    for _, message, _ in lines(hub.python(f"{LOAD}\n{calls}"))[1:]:
+        assert f"The cache has {sha[:12]} in {hub.home}" in message
+
+
 def slack() -> float:
     """How much longer than on a free machine things may take on one that works for others too."""
     return max(1.0, os.getloadavg()[0])

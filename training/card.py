@@ -30,8 +30,9 @@ Classifier.from_pretrained("{path}").classify("Thanks for following! Check out o
 ```
 
 The model reads cleaned text. With other runtimes, pass `sincerity.cleaning.clean(text).text` to the text-classification
-pipeline of transformers.js (`dtype: "q8"`) or of transformers. The latter needs `model.safetensors`, which
-`training.export` writes and the sincerity repository leaves out for its size.
+pipeline of transformers.js (`dtype: "q8"`) or of transformers (with `truncation=True`). The latter needs
+`model.safetensors`: on the Hub it lies beside this card, in a checkout of sincerity `training.rebuild` makes it of the
+8-bit graph. It computes in float: what is nearly a tie may get another label there.
 
 ## How good it is
 
