@@ -1,11 +1,12 @@
 """How fast the whole path is: texts in, predictions out, against transformers.pipeline, in one run.
 
-    python -m benchmarks.speed            # half an hour, writes benchmarks/results/speed.json
+    python -m benchmarks.speed            # about a quarter of an hour, writes benchmarks/results/speed.json
     python -m benchmarks.speed --quick    # a trial, written under build/
 
 Texts are 20 000 distinct messages of the unlabelled pool that no tier was fitted to, in an order of chance and by
 length. Every measurement is a fresh process (`benchmarks.timed`) on two cores; systems take turns, round by round, and
-medians count. No result is cached, thresholds are those of the model's config. Needs SINCERITY_DATA and Linux.
+medians count. No result is cached, thresholds are those of the model's config. Streams and the table are as long as
+`MOST_SECONDS` allow at the rate that was measured just before. Needs SINCERITY_DATA and Linux.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ COUNT, ROUNDS, STARTS = 20_000, 3, 3
 COUNTS = (1_000, 10_000, 100_000, 1_000_000)
 CHARACTERS = (10, 100, 1_000, 2_000)
 ROWS = 200_000
+MOST_SECONDS = {"growth": 100, "command": 200}
+"""What the longest stream and the table may take at the rate of the default: a quarter of an hour holds all of it."""
 ORDERS = ("given", "sorted")
 
 
@@ -145,6 +148,13 @@ def command(texts: list[str], rows: int) -> dict[str, Any]:
     return {"rows": rows, "rows_per_second": round(rows / seconds, 1), "megabytes": round(used.ru_maxrss / 1e3, 1)}
 
 
+def lengths_of_streams(rate: float, longest: int) -> list[int]:
+    """How many texts streams have: those of `COUNTS` that take no longer than allowed, the shortest in any case."""
+    return [
+        count for count in COUNTS if count <= longest and (count == COUNTS[0] or count / rate <= MOST_SECONDS["growth"])
+    ]
+
+
 def draw(result: dict[str, Any], path: Path) -> None:
     """Texts a second against their number, and against their length."""
     number = [
@@ -161,11 +171,11 @@ def main(
     model: Annotated[Path | None, typer.Option(help="The default model's folder.")] = None,
     fast: Annotated[Path | None, typer.Option(help="The fast model's folder.")] = None,
     rounds: Annotated[int, typer.Option(min=1)] = ROUNDS,
-    longest: Annotated[int, typer.Option(help="Texts of the longest stream.")] = COUNTS[-1],
-    rows: Annotated[int, typer.Option(help="Rows of the table for sincerity batch.")] = ROWS,
+    longest: Annotated[int, typer.Option(help="Texts of the longest stream, at most.")] = COUNTS[-1],
+    rows: Annotated[int, typer.Option(help="Rows of the table for sincerity batch, at most.")] = ROWS,
     quick: Annotated[bool, typer.Option(help="A few texts, one round, to see that it works.")] = False,
 ) -> None:
-    started = time.monotonic()
+    started, load = time.monotonic(), round(os.getloadavg()[0], 1)
     target = FOLDER / "speed.json" if quick else RESULT
     texts = write_texts(COUNT // 20 if quick else COUNT)
     folders = {"default": str(model or model_folder(DEFAULT_MODEL))} | ({"fast": str(fast)} if fast else {})
@@ -173,18 +183,24 @@ def main(
     config = json.loads((Path(folders["default"]) / "config.json").read_text("utf-8"))
     tiered = "cascade" in config["sincerity"]
     ours = ["default", "accurate", *(["fast"] if fast else []), *(["ngrams"] if tiered else [])]
+    rates = batches(["pipeline", *ours], 1 if quick else rounds)
+    rate = {name: rates[name]["given"]["texts_per_second"] for name in ours}
+    rows = min(rows, max(1000, int(rate["default"] * MOST_SECONDS["command"] / 10_000) * 10_000))
     result: dict[str, Any] = {
         "about": set_up(quick)
-        | {"rounds": rounds, "load_before": round(os.getloadavg()[0], 1)}
+        | {"rounds": rounds, "load_before": load}
         | {"texts": len(texts), "characters": round(sum(map(len, texts)) / len(texts), 1)},
-        "batch": batches(["pipeline", *ours], 1 if quick else rounds),
+        "batch": rates,
         "agreement": agreement([name for name in ours if name != "accurate"]),
         "single": {name: measure(name, "single") for name in ours},
         "starts": starts(),
         "stages": measure("accurate", "stages"),
         "growth": {
-            name: [measure(name, "growth", count=count) for count in COUNTS if count <= most]
-            for name, most in (("default", 1000 if quick else longest), ("accurate", min(longest, COUNTS[1])))
+            name: [
+                measure(name, "growth", count=count)
+                for count in lengths_of_streams(rate[name], COUNTS[0] if quick else longest)
+            ]
+            for name in ours
         },
         "length": {
             name: [

@@ -101,11 +101,14 @@ def _stages(result: dict[str, Any]) -> str:
 
 def _command(result: dict[str, Any]) -> str:
     command, rate = result["command"], result["batch"]["default"]["given"]["texts_per_second"]
-    last = result["growth"]["default"][-1]
+    streams = "; ".join(
+        f"{NAMES[name]}: {last['texts']} texts, {_rate(last)} a second in {last['megabytes']:.0f} MB at most"
+        for name, (*_, last) in result["growth"].items()
+    )
     return (
         f"`sincerity batch` on {command['rows']} rows: {_short(command['rows_per_second'])} rows a second, start "
         f"included, {command['rows_per_second'] / rate:.0%} of the rate above, in {command['megabytes']:.0f} MB at "
-        f"most. A stream of {last['texts']} texts: {_rate(last)} a second in {last['megabytes']:.0f} MB at most."
+        f"most. The longest streams: {streams}."
     )
 
 

@@ -43,23 +43,26 @@ def texts_of(order: str) -> list[str]:
 
 def system(name: str, threads: int) -> Any:
     """The model behind a name, as texts → predictions."""
+    return _classifier(name, threads).classify
+
+
+def _classifier(name: str, threads: int) -> Any:
     from sincerity import Classifier
 
     folders: dict[str, str] = json.loads((FOLDER / "folders.json").read_text("utf-8"))
     if name == "ngrams":
-        return Classifier(_eager(Path(folders["default"])), threads=threads).classify
-    return Classifier(folders["fast" if name == "fast" else "default"], threads=threads,
-                      cascade=name == "default").classify  # fmt: skip
+        return Classifier(_eager(Path(folders["default"])), threads=threads)
+    return Classifier(folders["fast" if name == "fast" else "default"], threads=threads, cascade=name == "default")
 
 
 def _eager(folder: Path) -> Path:
-    """A copy of the folder whose first tier answers all that it judges."""
+    """A copy of the folder whose n-grams answer all that they judge."""
     copy = FOLDER / "eager"
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("SHA256SUMS", "*.png", "*.safetensors", "model.onnx"))
     config = json.loads((copy / "config.json").read_text("utf-8"))
-    tiers = config["sincerity"]["cascade"]["tiers"]
-    config["sincerity"]["cascade"]["tiers"] = [tiers[0] | {"margins": [0] * len(tiers[0]["margins"])}]
+    tier = next(tier for tier in config["sincerity"]["cascade"]["tiers"] if "ngrams" in tier)
+    config["sincerity"]["cascade"]["tiers"] = [tier | {"margins": [0] * len(tier["margins"])}]
     (copy / "config.json").write_text(json.dumps(config), "utf-8")
     return copy
 
@@ -131,11 +134,10 @@ def single(name: str, threads: int) -> dict[str, Any]:
 
 def growth(name: str, count: int, threads: int) -> dict[str, Any]:
     """Texts a second of `count` texts that come as a stream, and the most memory held; they repeat after a while."""
-    from sincerity import Classifier
-
-    folders = json.loads((FOLDER / "folders.json").read_text("utf-8"))
     texts = texts_of("given")
-    stream = Classifier(folders["default"], threads=threads, cascade=name == "default").stream
+    if name == "ngrams":
+        texts = [text for text, judged in zip(texts, _judged(texts), strict=True) if judged]
+    stream = _classifier(name, threads).stream
     seconds = timed(lambda some: sum(1 for _ in stream(some)), islice(cycle(texts), count))
     return {"texts": count, "texts_per_second": count / seconds, "megabytes": round(peak_megabytes(), 1)}
 

@@ -100,15 +100,18 @@ class Cascade:
         folder: A model folder, with its `config`.
         batch_size: Most texts that a graph computes at a time.
         fast: Whether the tiers in front of the folder's own graph are asked at all.
+        device: What graphs are computed on, one of `sincerity.model.DEVICES`.
 
     Raises:
         ModelError: A file is missing or damaged. Behind other tiers, what only loading a graph can tell comes when it
             is first needed.
     """
 
-    def __init__(self, folder: Path, config: ModelConfig, *, batch_size: int, fast: bool) -> None:
-        from sincerity.model import require_files
+    def __init__(self, folder: Path, config: ModelConfig, *, batch_size: int, fast: bool, device: str = "cpu") -> None:
+        from sincerity.model import require_device, require_files
 
+        if device != "cpu":
+            require_device(device)
         verify(folder)
         self._config = config
         self._batch_size = batch_size
@@ -121,9 +124,9 @@ class Cascade:
                 self._ngrams = NGrams.read(folder / NGRAMS, len(config.labels), tier.step), margins
                 names.insert(0, f"{config.name}/ngrams")
             elif (found := _shipped(tier)) is not None:
-                self._graphs.append((_Graph(found), margins))
+                self._graphs.append((_Graph(found, device), margins))
                 names.append(tier.model)
-        self._graphs.append((_Graph(folder), np.zeros(len(config.labels))))
+        self._graphs.append((_Graph(folder, device), np.zeros(len(config.labels))))
         self.names = (*names, config.name)
         if names:
             require_files(folder)
@@ -213,8 +216,8 @@ class Cascade:
 class _Graph:
     """A model that is loaded when it is first needed."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, device: str) -> None:
+        self._folder, self._device = folder, device
         self._lock = threading.Lock()
         self._model: Model | None = None
 
@@ -227,7 +230,7 @@ class _Graph:
             if self._model is None:
                 from sincerity.model import Model  # onnxruntime and tokenizers, not before they are needed
 
-                self._model = Model(self._folder, verified=verified)
+                self._model = Model(self._folder, verified=verified, device=self._device)
             return self._model
 
 

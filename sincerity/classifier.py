@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 from collections import Counter, deque
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, overload
 
 from sincerity.errors import ModelError
@@ -19,6 +17,8 @@ from sincerity.labels import Label
 from sincerity.prediction import Prediction, Status, predicted
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -46,13 +46,22 @@ class Classifier:
         batch_size: Most texts that a thread computes at a time. Results do not depend on it.
         cascade: Whether the folder's faster tiers, if it has any, answer the texts they are sure of
             (`sincerity.cascade`); without them its own graph answers all.
+        device: `cpu`, or `cuda` for graphs on an NVIDIA GPU, which needs onnxruntime-gpu in place of onnxruntime;
+            batches are larger there. It was never run on one: untested.
 
     Raises:
-        ModelError: The folder is missing, incomplete, damaged, or made for another version of this package.
+        ModelError: The folder is missing, incomplete, damaged, or made for another version of this package; or there
+            is no such device here.
     """
 
     def __init__(
-        self, folder: str | Path, *, threads: int | None = None, batch_size: int = 32, cascade: bool = True
+        self,
+        folder: str | Path,
+        *,
+        threads: int | None = None,
+        batch_size: int = 32,
+        cascade: bool = True,
+        device: str = "cpu",
     ) -> None:
         from sincerity.cascade import Cascade  # numpy, not before it is needed
         from sincerity.model import ModelConfig
@@ -62,7 +71,7 @@ class Classifier:
                 raise ValueError(f"{name} is {value!r}. Expected: a whole number of at least 1.")
         self.folder = Path(folder)
         self._config = ModelConfig.read(self.folder)
-        self._cascade = Cascade(self.folder, self._config, batch_size=batch_size, fast=cascade)
+        self._cascade = Cascade(self.folder, self._config, batch_size=batch_size, fast=cascade, device=device)
         self._threads = threads or _cores()
         self.name = self._config.name
         self.models = self._cascade.names
@@ -84,12 +93,13 @@ class Classifier:
         threads: int | None = None,
         batch_size: int = 32,
         cascade: bool = True,
+        device: str = "cpu",
     ) -> Classifier:
         """Load a shipped model by name, a model folder by path, or a Hugging Face Hub repository `org/name`."""
         folder = model_folder(
             name_or_path, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only, token=token
         )
-        return cls(folder, threads=threads, batch_size=batch_size, cascade=cascade)
+        return cls(folder, threads=threads, batch_size=batch_size, cascade=cascade, device=device)
 
     @overload
     def classify(self, texts: str, *, explain: bool = False) -> Prediction: ...  # type: ignore[overload-overlap]
@@ -187,6 +197,8 @@ class Classifier:
         Raises:
             ModelError: The Hub refuses, or cannot be reached.
         """
+        from tempfile import TemporaryDirectory
+
         from sincerity.hub import upload
 
         with TemporaryDirectory() as folder:
@@ -203,6 +215,8 @@ class Classifier:
             yield predictions(first)
         else:
             return
+        from concurrent.futures import ThreadPoolExecutor  # not for one text: it takes a hundredth of a second
+
         pool = ThreadPoolExecutor(self._threads, "sincerity")
         try:
             working: deque[Future[list[Prediction]]] = deque()

@@ -27,7 +27,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import NamedTuple
 
 CLEAN_VERSION = 2
@@ -267,7 +267,7 @@ def _fold_words(edit: _Edit) -> None:
 
 @cache
 def _lookalikes() -> dict[int, str]:
-    lines = resources.files("sincerity").joinpath("lookalikes.txt").read_text("utf-8").splitlines()
+    lines = Path(__file__).with_name("lookalikes.txt").read_text("utf-8").splitlines()
     pairs = (line.split() for line in lines if not line.startswith("#"))
     return {ord(source): latin for latin, sources in pairs for source in sources}
 

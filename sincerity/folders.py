@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from sincerity.errors import ModelError
@@ -59,6 +58,8 @@ def copy_model(folder: Path, target: Path) -> None:
 
     Raises `ModelError` where a file is damaged, before or on the way.
     """
+    import shutil  # not for classifying: it takes a hundredth of a second
+
     verify(folder)
     patterns = (*READ, *GRAPHS, WEIGHTS, MANIFEST, "README.md", "*.png")
     for path in (path for pattern in patterns for path in folder.glob(pattern)):

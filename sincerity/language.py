@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -221,10 +221,10 @@ def _short_words() -> _ShortWords:
 
 @cache
 def tables() -> Tables:
-    folder = resources.files("sincerity")
-    content = folder.joinpath("language.bin").read_bytes()
+    folder = Path(__file__).parent
+    content = (folder / "language.bin").read_bytes()
     scale, bias = np.frombuffer(content[:8], "<f4").tolist()
-    words = folder.joinpath("english.txt").read_text("utf-8").splitlines()
+    words = (folder / "english.txt").read_text("utf-8").splitlines()
     return Tables(frozenset(words), np.frombuffer(content[8:], np.int8), scale, bias)
 
 

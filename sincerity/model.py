@@ -38,6 +38,10 @@ EXPLAIN, ATTRIBUTIONS = "explain", "attributions"
 """An input of the graph, false by default, and the output that it asks for."""
 MOST_TOKENS = 512
 """Tokens of a batch, padding counted: what more of them compute falls out of the processor's cache."""
+GPU_TOKENS = 1 << 15
+"""Tokens of a batch on a GPU, padding counted. Nobody has measured it."""
+DEVICES = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+"""What computes, and onnxruntime's name for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,15 +182,17 @@ class Model:
     Args:
         folder: A model folder.
         verified: Whether its files have been hashed just now.
+        device: One of `DEVICES`.
     """
 
-    def __init__(self, folder: Path, *, verified: bool = False) -> None:
+    def __init__(self, folder: Path, *, verified: bool = False, device: str = "cpu") -> None:
         if not verified:
             verify(folder)
         self.config = ModelConfig.read(folder)
         require_files(folder)
         self._tokenizer = _load_tokenizer(folder, self.config.max_length)
-        self._session = _load_session(folder)
+        self._session = _load_session(folder, device)
+        self._most_tokens = GPU_TOKENS if device == "cuda" else MOST_TOKENS
         self._inputs = {node.name for node in self._session.get_inputs()}
         output = self._session.get_outputs()[0]
         if isinstance(output.shape[-1], int) and output.shape[-1] != len(self.config.labels):
@@ -215,7 +221,7 @@ class Model:
         encodings = self.encode(texts)
         lengths = np.array([len(encoding) for encoding in encodings])
         found = np.empty((len(texts), len(self.config.labels)))
-        for batch in batches(lengths, batch_size):
+        for batch in batches(lengths, batch_size, self._most_tokens):
             found[batch] = self.probabilities([encodings[i] for i in batch])
         return found, np.array([bool(encoding.overflowing) for encoding in encodings], bool)
 
@@ -231,7 +237,7 @@ class Model:
         encodings = self.encode(texts, places=True)
         found = np.empty((len(texts), len(self.config.labels)))
         words: list[list[Part]] = [[] for _ in texts]
-        for batch in batches(np.array([len(encoding) for encoding in encodings]), batch_size):
+        for batch in batches(np.array([len(encoding) for encoding in encodings]), batch_size, self._most_tokens):
             some = [encodings[i] for i in batch]
             found[batch], weights = self.attributions(some)
             for i, encoding, row in zip(batch.tolist(), some, weights, strict=True):
@@ -279,7 +285,7 @@ def _words(encoding: Encoding, weights: NDArray[np.float64]) -> list[Part]:
     return list(found.values())
 
 
-def batches(lengths: NDArray[np.int64], batch_size: int) -> Iterator[NDArray[np.int64]]:
+def batches(lengths: NDArray[np.int64], batch_size: int, most_tokens: int = MOST_TOKENS) -> Iterator[NDArray[np.int64]]:
     """Places of the items, sorted by length and parted into batches; long ones first.
 
     >>> [batch.tolist() for batch in batches(np.array([9, 700, 600, 8]), 3)]
@@ -288,7 +294,7 @@ def batches(lengths: NDArray[np.int64], batch_size: int) -> Iterator[NDArray[np.
     order = np.argsort(-lengths, kind="stable")
     start = 0
     while start < len(order):
-        size = max(1, min(batch_size, MOST_TOKENS // max(1, int(lengths[order[start]]))))
+        size = max(1, min(batch_size, most_tokens // max(1, int(lengths[order[start]]))))
         yield order[start : start + size]
         start += size
 
@@ -322,7 +328,20 @@ def _load_tokenizer(folder: Path, max_length: int) -> Tokenizer:
     return tokenizer
 
 
-def _load_session(folder: Path) -> ort.InferenceSession:
+def require_device(device: str) -> None:
+    """Raise `ModelError` where onnxruntime cannot compute on a device, `ValueError` where nobody knows it."""
+    import onnxruntime as ort
+
+    if device not in DEVICES:
+        raise ValueError(f"device is {device!r}. Expected: {' or '.join(DEVICES)}.")
+    if DEVICES[device] not in (there := ort.get_available_providers()):
+        raise ModelError(
+            f"device is {device!r}, but the onnxruntime that is installed has {', '.join(there)} only. Expected: "
+            f"{DEVICES[device]}. Install onnxruntime-gpu in place of onnxruntime, or leave the device out."
+        )
+
+
+def _load_session(folder: Path, device: str) -> ort.InferenceSession:
     import onnxruntime as ort
 
     path = folder / (graph_name(folder) or GRAPHS[0])
@@ -330,9 +349,13 @@ def _load_session(folder: Path) -> ort.InferenceSession:
     options.intra_op_num_threads = options.inter_op_num_threads = 1  # whole batches run side by side instead
     options.log_severity_level = 3
     try:
-        session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        session = ort.InferenceSession(
+            str(path), options, providers=list(dict.fromkeys((DEVICES[device], DEVICES["cpu"])))
+        )
     except Exception as error:  # the library raises many kinds
         raise ModelError(f"{path} cannot be loaded as ONNX ({error}). Get the model again.") from error
+    if (used := session.get_providers()[0]) != DEVICES[device]:
+        raise ModelError(f"device is {device!r}, but onnxruntime found none and took {used}. Check driver and CUDA.")
     if "input_ids" not in (names := {node.name for node in session.get_inputs()}):
         raise ModelError(f"{path} has the inputs {sorted(names)}. Expected: input_ids, as text classifiers have.")
     return session

@@ -189,9 +189,9 @@ def _places(joined: bytes, word: bytes) -> Iterator[int]:
 
 # Bytes to n-grams ----------------------------------------------------------------------------------------------------
 
-_RANDOM = np.random.Generator(np.random.PCG64(20_161_008))
-_VALUES: Hashes = _RANDOM.integers(0, 1 << 32, 256, dtype=np.uint32)
-FACTORS: Hashes = _RANDOM.integers(0, 1 << 31, 32, dtype=np.uint32) * np.uint32(2) + np.uint32(1)
+_NUMBERS: Hashes = np.fromfile(Path(__file__).with_name("hashes.bin"), "<u4").astype(np.uint32)
+"""Drawn once by PCG64 from the seed 20161008; importing numpy.random would take as long as a hundred texts."""
+_VALUES, FACTORS = _NUMBERS[:256], _NUMBERS[256:]
 """One odd factor for each kind of n-grams; the upper bits of hash × factor choose the bucket."""
 _P, _NEXT_WORD, _GAP_HASH = np.uint32(0x9E3779B1), np.uint32(0x27D4EB2F), np.uint32(7)
 _CHARACTERS = (3, 4, 5)

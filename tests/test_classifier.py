@@ -10,11 +10,14 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnxruntime
 import pytest
 
 import sincerity
-from sincerity import Classifier, Label, Prediction, Status, classify
+from sincerity import Classifier, Label, ModelError, Prediction, Status, classify
 from sincerity.language import too_short
+from sincerity.model import batches
 from sincerity.prediction import predicted
 
 DATA = Path(__file__).parents[1] / "data" / "messages"
@@ -107,6 +110,25 @@ def test_one_blank_prediction_is_not_shared_with_the_next(classifier: Classifier
 def test_settings_out_of_range_are_value_errors(settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"is .*\. Expected: a whole number"):
         Classifier.from_pretrained(**settings)
+
+
+def test_a_device_that_is_not_there_is_named_with_its_remedy() -> None:
+    with pytest.raises(ValueError, match=r"device is 'tpu'\. Expected: cpu or cuda"):
+        Classifier.from_pretrained(device="tpu")
+    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        with pytest.raises(
+            ModelError, match=r"device is 'cuda', but .*Install onnxruntime-gpu in place of onnxruntime"
+        ):
+            Classifier.from_pretrained(device="cuda")
+
+
+def test_batches_hold_as_many_tokens_as_they_are_given_padding_counted() -> None:
+    lengths = np.array([30, 10, 20, 64, 64, 5])
+    for most in (64, 128, 1 << 15):
+        found = list(batches(lengths, 1000, most))
+        assert sorted(np.concatenate(found).tolist()) == list(range(len(lengths)))
+        assert all(len(batch) * lengths[batch].max() <= most for batch in found)
+    assert len(list(batches(lengths, 1000, 1 << 15))) == 1
 
 
 def test_stream_is_lazy(classifier: Classifier) -> None:

@@ -11,7 +11,7 @@ import pytest
 import tiny_cascade
 
 from sincerity import ModelError
-from sincerity.ngrams import LONGEST, NGrams
+from sincerity.ngrams import _VALUES, FACTORS, LONGEST, NGrams
 
 DATA = Path(__file__).parents[1] / "data" / "messages"
 TEXTS = [json.loads(line)["text"] for line in (DATA / "test.jsonl").read_text("utf-8").splitlines()]
@@ -106,3 +106,9 @@ def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
 def test_counted_weights_tell_their_own_texts_apart() -> None:
     found = NGrams(tiny_cascade.weights(), 0.5).probabilities([*tiny_cascade.HAM, *tiny_cascade.SPAM])
     assert found.argmax(1).tolist() == [0, 0, 0, 1, 1, 1]
+
+
+def test_the_numbers_that_hash_are_those_of_their_seed() -> None:
+    random = np.random.Generator(np.random.PCG64(20_161_008))
+    assert (random.integers(0, 1 << 32, 256, dtype=np.uint32) == _VALUES).all()
+    assert (random.integers(0, 1 << 31, 32, dtype=np.uint32) * np.uint32(2) + np.uint32(1) == FACTORS).all()
