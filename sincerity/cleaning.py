@@ -25,13 +25,14 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 CLEAN_VERSION = 2
-"""Version of the clean-up; a change in what `clean` returns needs a new number and newly trained models."""
+"""Version of the clean-up; a change in what `clean` returns needs a new number and newly trained models. What mixes
+letters of several scripts in a word is none of what models are trained on."""
 
 CUES = (
     *("[LOWER]", "[UPPER]", "[CAPS]", "[TITLE]", "[ENDURL]", "[URLS]", "[TAGS]", "[USERS]", "[QUOTE]"),
@@ -181,6 +182,10 @@ _NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 _FOREIGN_LETTER = re.compile(r"[^\W\d_\x00-\x7f]")
 _FOREIGN_WORD = re.compile(r"(?<![^\W\d_])[A-Za-z]*+[^\W\d_\x00-\x7f][^\W\d_]*")
 _LATIN = re.compile(r"[A-Za-z]")
+_WORD_OR_LINK = re.compile(r"(?:https?:/|www\.|@)\S*|[^\W\d_]+")
+EAST_ASIAN = ("CJK", "KATAKANA", "HIRAGANA", "HANGUL", "BOPOMOFO")
+"""Scripts whose strokes look like letters, but stand for themselves."""
+_OWN_SIGNS = (*EAST_ASIAN, "MODIFIER LETTER")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _PUNCTUATION = str.maketrans(
     {
@@ -248,21 +253,57 @@ def _fold_words(edit: _Edit) -> None:
     """Fold words of look-alikes.
 
     A word with one letter that has no Latin look-alike belongs to its own script, unless half of it or more reads as
-    Latin; then that letter is left out, as a misprint. A word without a Latin letter belongs to its own script where
-    most words of other scripts do: Russian has short words that happen to look Latin.
+    Latin; then that letter is read from the words around (`sincerity.restoring`), or else left out, as a misprint. A
+    word without a Latin letter belongs to its own script where most words of other scripts do: Russian has short words
+    that happen to look Latin.
     """
     table = _lookalikes()
     words: list[str] = _FOREIGN_WORD.findall(edit.text)
-    disguised = 2 * sum(word.translate(table).isascii() for word in words) > len(words)
+    latin = [word.translate(table) for word in words]
+    mixed = [bool(_LATIN.search(word)) for word in words]
+    disguised = 2 * sum(map(str.isascii, latin)) > len(words)
+    read: Iterator[str] | None = None
+    if any(here and not new.isascii() for here, new in zip(mixed, latin, strict=True)):
+        most = 2 * sum(mixed) > len(mixed)
+        read = _read_words(edit.text, strangers=most)
+        disguised |= most and read is not None
 
     def fold(match: re.Match[str]) -> str:
-        folded = match[0].translate(table)
-        if not disguised and not _LATIN.search(match[0]):
-            return match[0]
-        plain = folded if folded.isascii() else "".join(filter(str.isascii, folded))
-        return plain if 2 * len(plain) >= len(folded) else match[0]
+        word, guess = match[0], next(read) if read else ""
+        folded = word.translate(table)
+        if not disguised and not _LATIN.search(word):
+            return word
+        if folded.isascii():
+            return folded
+        plain = "".join(filter(str.isascii, folded))
+        half = 2 * len(plain) >= len(folded)
+        if guess and guess.isascii() and (half or disguised):
+            return guess
+        return plain if half else word
 
     edit.sub(_FOREIGN_WORD, fold)
+
+
+def _read_words(text: str, *, strangers: bool) -> Iterator[str] | None:
+    """What each of the text's foreign words is read as; None where the text is no English in disguise.
+
+    With `strangers`, words without a Latin letter are read too.
+    """
+    from sincerity.restoring import restored  # numpy, not before it is needed
+
+    table = _lookalikes()
+    words = [match[0] for match in _WORD_OR_LINK.finditer(text)]
+    views = []
+    for word in words:
+        left = not word.isalpha() or _has_own_signs(word) or not (strangers or word.isascii() or _LATIN.search(word))
+        views.append("" if left else word.translate(table))
+    read = restored(tuple(views))
+    return read and iter([new for word, new in zip(words, read, strict=True) for _ in _FOREIGN_WORD.findall(word)])
+
+
+def _has_own_signs(word: str) -> bool:
+    """Whether a word holds letters that stand for none: of East Asia, and those that modify the next, as in IPA."""
+    return not word.isascii() and any(unicodedata.name(char, "").startswith(_OWN_SIGNS) for char in word)
 
 
 @cache

@@ -1,0 +1,61 @@
+"""Write `sincerity/frequent.txt` and `pairs.npy`: frequent English words and which of them follow each other.
+
+    python -m training.frequent
+
+Counted in the unlabelled pool and the training rows, outside links and mentions; `sincerity.restoring` reads unknown
+letters by them. Words are runs of the letters a to z, so an apostrophe parts two. Needs SINCERITY_DATA.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import typer
+
+from sincerity.cleaning import _MAIL, _URL, _USER, folded
+from training.command import run
+from training.corpus import in_validation, pool_texts, training_rows
+
+OUT = Path(__file__).parents[1] / "sincerity"
+TEXTS = 400_000
+LEAST = 12
+"""Texts that a word is in."""
+LEAST_PAIRS = 12
+MOST_COUNT = 65_535
+_WORD = re.compile(r"[a-z]+")
+_NO_WORDS = re.compile(f"{_URL.pattern}|{_MAIL.pattern}|{_USER.pattern}", re.IGNORECASE)
+
+
+def counts(texts: list[str]) -> tuple[Counter[str], Counter[tuple[str, str]]]:
+    """How often each word and each pair of neighbours is there; both at most once a text."""
+    words: Counter[str] = Counter()
+    pairs: Counter[tuple[str, str]] = Counter()
+    for text in texts:
+        if text.isascii():
+            found = _WORD.findall(_NO_WORDS.sub(" 0 ", folded(text)).lower())
+            words.update(set(found))
+            pairs.update(set(pairwise(found)))
+    return words, pairs
+
+
+def main() -> None:
+    texts = pool_texts(TEXTS) + [row.text for row in training_rows() if not in_validation(row.group)]
+    words, pairs = counts(texts)
+    kept = sorted((word for word, count in words.items() if count >= LEAST), key=lambda word: (-words[word], word))
+    rank = {word: i for i, word in enumerate(kept)}
+    rows = sorted(
+        (rank[first], rank[second], min(count, MOST_COUNT))
+        for (first, second), count in pairs.items()
+        if count >= LEAST_PAIRS and first in rank and second in rank
+    )
+    (OUT / "frequent.txt").write_text("".join(f"{word} {words[word]}\n" for word in kept), "utf-8")
+    np.save(OUT / "pairs.npy", np.array(rows, np.uint16))
+    typer.echo(f"{len(kept)} words and {len(rows)} pairs of {len(texts)} texts")
+
+
+if __name__ == "__main__":
+    run(main)
