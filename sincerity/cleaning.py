@@ -298,7 +298,9 @@ def _read_words(text: str, *, strangers: bool) -> Iterator[str] | None:
         left = not word.isalpha() or _has_own_signs(word) or not (strangers or word.isascii() or _LATIN.search(word))
         views.append("" if left else word.translate(table))
     read = restored(tuple(views))
-    return read and iter([new for word, new in zip(words, read, strict=True) for _ in _FOREIGN_WORD.findall(word)])
+    if read is None:
+        return None
+    return iter([new for word, new in zip(words, read, strict=True) for _ in _FOREIGN_WORD.findall(word)])
 
 
 def _has_own_signs(word: str) -> bool:

@@ -232,13 +232,13 @@ def _candidates(word: str) -> tuple[Candidate, ...]:
     if (index := _indices().get(len(word))) is None:
         return ()
     left = (1 << len(index.words)) - 1
-    unknown = []
+    unknown: list[tuple[int, str]] = []
     for i, sign in enumerate(word):
         if sign.isascii():
             left &= index.having.get((i, sign.lower()), 0)
         else:
             unknown.append((i, sign))
-    found = []
+    found: list[Candidate] = []
     while left and len(found) < MOST_CANDIDATES:
         lowest = left & -left
         fits = index.words[lowest.bit_length() - 1]
