@@ -43,7 +43,7 @@ def test_whole_words_of_unknown_letters_are_read_where_most_words_are_mixed() ->
     "text",
     [
         "\u0437\u0430\u0432\u0442\u0440\u0430 \u0431\u0443\u0434\u0435\u0442 \u0434\u043e\u0436\u0434\u044c",
-        "I read \u0412\u043e\u0439\u043d\u0430 twice",
+        "I read \u041f\u0443\u0448\u043a\u0438\u043d twice",
         "\u05e9\u05dc\u05d5\u05dd my friend",
         "\u0645\u0631\u062d\u0628\u0627 hello",
         "\u660e\u65e5\u306f\u3044\u3044\u5929\u6c17 see you",

@@ -9,15 +9,17 @@ import pytest
 from benchmarks.robustness import (
     CHANGES,
     PAIRS,
+    half_table,
     other_links,
     other_names,
     other_numbers,
     outside_table,
     trailing,
     typos,
+    without,
 )
 from sincerity import Classifier
-from sincerity.cleaning import clean
+from sincerity.cleaning import _lookalikes, clean
 from training.corpus import own_rows, read_jsonl
 
 TEXTS = [row.text for row in own_rows("test")][::4]
@@ -55,6 +57,14 @@ def test_letters_outside_the_table_are_left_alone_where_they_stand_alone() -> No
     assert len(outside_table()) > 10
     for others in outside_table().values():
         assert all(other in clean(other).text for other in others)
+
+
+def test_a_table_without_half_of_its_letters_is_whole_again_afterwards() -> None:
+    half, before = half_table(), dict(_lookalikes())
+    with without(half):
+        assert not {ord(char) for others in half.values() for char in others} & set(_lookalikes())
+        assert 0.4 * len(before) < len(_lookalikes()) < 0.6 * len(before)
+    assert _lookalikes() == before
 
 
 @pytest.mark.parametrize("name", ["speech", "forms"])
