@@ -179,7 +179,8 @@ def test_the_shipped_model_answers_as_its_reference_file_says(classifier: Classi
     predictions = Classifier.from_pretrained(cascade=False).classify(row["text"] for row in reference)
     for row, prediction in zip(reference, predictions, strict=True):
         for label, score in row["scores"].items():
-            assert prediction.scores[label] == pytest.approx(score, abs=0.02), row["text"]
+            # versions of onnxruntime differ in the last bits, which 8-bit rounding makes up to 0.021 of
+            assert prediction.scores[label] == pytest.approx(score, abs=0.03), row["text"]
 
 
 @pytest.mark.parametrize(("cascade", "least"), [(False, 0.82), (True, 0.8)])
