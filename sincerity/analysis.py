@@ -15,6 +15,7 @@ from sincerity.auditing import ADDRESSED, BLANK, CERTAIN, LINKED, REPOSTED, UNRE
 from sincerity.context import Evidence, in_context
 from sincerity.findings import LEAST_POSTS, LEAST_REPEATS, Audit, Findings, Interval, Length, Message, Messages, Period
 from sincerity.labels import Label
+from sincerity.marking import Marker
 from sincerity.naming import Anonymous, Named
 from sincerity.shares import Share, draw_shares
 from sincerity.timing import NO_TIME, has_clock, scheduled, timing
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
 MOST_TEMPLATES, MOST_CONVERSATIONS = 60, 8
+
+MOST_MARKED = 20
+"""Authors, those with most posts, in whose messages it is marked what moved the model; asking that takes time."""
 
 _DAY = 86_400
 _AUTHORS_AT_A_TIME = 1000
@@ -63,15 +67,23 @@ def analysed(auditor: Auditor, anonymise: bool) -> Audit:
         message for found in authors for message in found.typical[Label.CONVERSATIONAL] if message.addressed
     ]
     conversations.sort(key=lambda message: -message.scores[Label.CONVERSATIONAL] * min(len(message.text), 140))
+    authors.sort(key=lambda found: -found.posts)
+    mark = Marker(auditor.classifier, (*conversations[:MOST_CONVERSATIONS], *_shown(authors)))
     return Audit(
         model=auditor.classifier.name,
         unit=unit,
         stream=stream,
-        authors=tuple(sorted(authors, key=lambda found: -found.posts)),
+        authors=tuple(map(mark.author, authors[:MOST_MARKED])) + tuple(authors[MOST_MARKED:]),
         templates=tuple(map(named.template, auditor.templates.groups(LEAST_REPEATS, MOST_TEMPLATES))),
-        conversations=tuple(conversations[:MOST_CONVERSATIONS]),
+        conversations=tuple(map(mark, conversations[:MOST_CONVERSATIONS])),
         messages=messages,
     )
+
+
+def _shown(authors: Sequence[Findings]) -> Iterator[Message]:
+    for found in authors[:MOST_MARKED]:
+        for messages in found.typical.values():
+            yield from messages
 
 
 class _View:

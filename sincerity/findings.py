@@ -51,6 +51,8 @@ class Message:
     """Times its author used its template, itself included."""
     addressed: bool
     """Whether it answers or addresses somebody."""
+    marks: tuple[tuple[int, int], ...] = ()
+    """Places in `text`, half-open, of the words that pushed most toward the label, where that was asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

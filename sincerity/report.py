@@ -29,6 +29,7 @@ _NOTES = (
     "<b>Corrected shares.</b> Every classifier errs, so counting its labels is biased. The shares are those that, sent "
     "through the errors measured on its validation posts, would have given the counts. On posts unlike those, errors "
     "may be other than measured.",
+    "<b>Underlined words</b> in a post are those that moved the model most toward its label.",
     "<b>Templates</b> are near-duplicates: the same words but for names, numbers, links and emoji.",
     "<b>The clock test</b> (Zhang and Paxson 2011) asks whether minutes and seconds are as even as people leave them; "
     "<b>burstiness</b> (Goh and Barabási 2008) is −1 for a metronome, 0 at random, towards 1 for bursts and pauses.",
@@ -249,9 +250,17 @@ def _quote(message: Message) -> str:
         moved += f" ({context} {message.in_context[context]:.0%})"
     repeats = f" · used {message.repeats} times" if message.repeats >= LEAST_REPEATS else ""
     return (
-        f'<blockquote class="{label}"><div class="text">{escape(message.text)}</div>'
+        f'<blockquote class="{label}"><div class="text">{_marked(message)}</div>'
         f"<footer>{where}{' · ' if where else ''}{moved}{repeats}</footer></blockquote>"
     )
+
+
+def _marked(message: Message) -> str:
+    parts, end = [], 0
+    for start, stop in message.marks:
+        parts.append(f'{escape(message.text[end:start])}<mark class="why">{escape(message.text[start:stop])}</mark>')
+        end = stop
+    return "".join((*parts, escape(message.text[end:])))
 
 
 def _whose(template: Template) -> str:

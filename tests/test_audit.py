@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 import pytest
@@ -237,3 +237,16 @@ def test_posts_may_come_from_a_generator(classifier: Classifier, posts: list[Pos
         yield from posts[:20]
 
     assert audit(some(), classifier=classifier).stream.posts == 20
+
+
+def test_words_that_moved_the_model_are_marked_and_nothing_in_them_is_code(classifier: Classifier) -> None:
+    text = "Thanks for following <script>alert(1)</script> & check out https://x.example/{}"
+    found = audit([Post(author="eve", text=text.format(n)) for n in range(12)], classifier=classifier)
+    page = found.html()
+    assert '<mark class="why">' in page
+    assert "<script" not in page
+    for messages in found.authors[0].typical.values():
+        for message in messages:
+            spans = message.marks
+            assert all(0 <= start < end <= len(message.text) for start, end in spans)
+            assert all(one[1] <= other[0] for one, other in pairwise(spans))
