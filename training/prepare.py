@@ -39,7 +39,7 @@ from training.duplicates import near_duplicates
 SECOND_SURE, SECOND_UNSURE, UNSURE = 0.15, 0.3, 0.1
 """Probability that a sure and an unsure annotator give to a second label, and an unsure one without it to the rest."""
 
-MISSPELT = 0.3
+MISSPELT = 0.5
 """Share of the training texts that get misprints."""
 
 OWN_REPEATS = 2

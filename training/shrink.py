@@ -1,11 +1,11 @@
-"""A smaller encoder to start from: fewer layers, narrower, with the vocabulary that messages use.
+"""A smaller encoder to start from: some layers of a fine-tuned one, slimmer, with the vocabulary that messages use.
 
-    python -m training.shrink --out build/small
-    python -m training.train --base build/small --learning-rate 1e-3
+    python -m training.shrink build/checkpoint build/small
+    python -m training.train --base build/small --learning-rate 2e-4
 
-The layers start at random; the word vectors are the large encoder's, projected on their first principal components, so
-that words which mean the same begin near each other. What a small encoder lacks it has to learn from many texts that a
-larger model has labelled (`training.prepare --scores`).
+Whole layers are taken over (Sanh et al. 2019), of each feed-forward part the units that write most into the text on a
+sample of messages; the head comes along. What is cut off is learnt again from many texts that larger models have
+labelled (`training.prepare --scores`).
 """
 
 from __future__ import annotations
@@ -13,56 +13,79 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import typer
 from tokenizers import Tokenizer
-from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel, BertTokenizer, set_seed
+from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 
 from sincerity.cleaning import TOKENS, clean
 from training.command import run
 from training.config import RELEASED
 from training.corpus import pool_texts, training_rows
-from training.encoder import base_path
 
-SPREAD = 0.05
-"""Standard deviation of the projected word vectors, as of word vectors in a trained BERT."""
 COUNTED = 100_000
 """Texts of the pool whose words are counted."""
+SAMPLE = 512
+"""Texts by which units are weighed."""
 
 
-def shrink(base: str, out: Path, texts: Iterable[str], *, layers: int, hidden: int, vocabulary: int) -> None:
-    """Write a BERT of `layers` layers of `hidden` dimensions that knows the most frequent pieces of `texts`.
+def shrink(base: Path, out: Path, texts: list[str], *, layers: list[int], units: int, vocabulary: int) -> None:
+    """Write the model of `base` with those of its layers only, `units` in each feed-forward part, frequent pieces.
 
-    Single characters that occur are kept, so that every word can still be spelt, and the unused places that the
-    clean-up's tokens take (`training.encoder`).
+    Single characters that occur are kept, so that every word can still be spelt, and the clean-up's tokens.
     """
-    path = base_path(base)
-    set_seed(RELEASED.seed)
-    large = AutoModel.from_pretrained(path, dtype=torch.float32)
-    pieces = kept_pieces(AutoTokenizer.from_pretrained(path).backend_tokenizer, texts, vocabulary)
-    small = BertModel(
-        BertConfig(
-            vocab_size=len(pieces),
-            hidden_size=hidden,
-            num_hidden_layers=layers,
-            num_attention_heads=max(1, hidden // 32),
-            intermediate_size=4 * hidden,
-            max_position_embeddings=-(-RELEASED.max_length // 32) * 32,
-            hidden_dropout_prob=0.0,  # too small for its texts to overfit
-            attention_probs_dropout_prob=0.0,
-        )
+    model = AutoModelForSequenceClassification.from_pretrained(base, dtype=torch.float32).eval()
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    weighed = tokenizer(
+        [clean(text).text for text in islice(texts, SAMPLE)],
+        truncation=True,
+        max_length=RELEASED.max_length,
+        padding=True,
+        return_tensors="pt",
     )
+    importance = unit_importance(model, weighed)
     with torch.no_grad():
-        vectors = large.get_input_embeddings().weight[list(pieces.values())]
-        vectors = vectors - vectors.mean(0)
-        _, _, axes = torch.linalg.svd(vectors, full_matrices=False)
-        projected = vectors @ axes[:hidden].T
-        small.get_input_embeddings().weight.copy_(projected / projected.std() * SPREAD)
-    small.save_pretrained(out)
-    BertTokenizer(vocab={piece: i for i, piece in enumerate(pieces)}).save_pretrained(out)
+        for place in layers:
+            _keep_units(model.bert.encoder.layer[place], importance[place].topk(units).indices.sort().values)
+        model.bert.encoder.layer = torch.nn.ModuleList(model.bert.encoder.layer[place] for place in layers)
+        pieces = kept_pieces(tokenizer.backend_tokenizer, texts, vocabulary)
+        words, places = model.bert.embeddings.word_embeddings, model.bert.embeddings.position_embeddings
+        words.weight = torch.nn.Parameter(words.weight[list(pieces.values())])
+        most = min(-(-RELEASED.max_length // 32) * 32, len(places.weight))
+        places.weight = torch.nn.Parameter(places.weight[:most])
+    config = model.config
+    config.num_hidden_layers, config.intermediate_size = len(layers), units
+    config.vocab_size, config.max_position_embeddings = len(pieces), most
+    config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0.0  # too small for its texts to overfit
+    config.sincerity = None
+    model.save_pretrained(out)
+    with_pieces(tokenizer, pieces).save_pretrained(out)
+
+
+def unit_importance(model: PreTrainedModel, tokens: Any) -> list[torch.Tensor]:
+    """For every layer (units,): mean size of what each unit of the feed-forward part adds to a token's state."""
+    found: list[torch.Tensor] = []
+    mask = tokens["attention_mask"].bool()
+
+    def weigh(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...], _: torch.Tensor) -> None:
+        found.append(inputs[0][mask].abs().mean(0) * module.weight.norm(dim=0))
+
+    hooks = [layer.output.dense.register_forward_hook(weigh) for layer in model.bert.encoder.layer]
+    with torch.inference_mode():
+        model(**tokens)
+    for hook in hooks:
+        hook.remove()
+    return found
+
+
+def _keep_units(layer: Any, units: torch.Tensor) -> None:
+    first, second = layer.intermediate.dense, layer.output.dense
+    first.weight, first.bias = torch.nn.Parameter(first.weight[units]), torch.nn.Parameter(first.bias[units])
+    second.weight = torch.nn.Parameter(second.weight[:, units])
 
 
 def kept_pieces(tokenizer: Tokenizer, texts: Iterable[str], most: int) -> dict[str, int]:
@@ -74,7 +97,8 @@ def kept_pieces(tokenizer: Tokenizer, texts: Iterable[str], most: int) -> dict[s
     for encoding in tokenizer.encode_batch([clean(text).text for text in texts], add_special_tokens=False):
         counts.update(encoding.tokens)
     unused = sorted((piece for piece in known if piece.startswith("[unused")), key=known.__getitem__)
-    keep = {piece for piece in known if piece.startswith("[")} - set(unused[len(TOKENS) :])
+    wanted = sum(token not in known for token in TOKENS)
+    keep = {piece for piece in known if piece.startswith("[")} - set(unused[wanted:])
     letters = {piece for piece in known if len(piece.removeprefix("##")) == 1}
     keep |= {piece for piece in letters if piece.isascii() or counts[piece]}
     for piece, _ in counts.most_common():
@@ -84,17 +108,36 @@ def kept_pieces(tokenizer: Tokenizer, texts: Iterable[str], most: int) -> dict[s
     return {piece: known[piece] for piece in sorted(keep, key=known.__getitem__)}
 
 
+def with_pieces(plain: PreTrainedTokenizerFast, pieces: Iterable[str]) -> PreTrainedTokenizerFast:
+    """The tokenizer with these pieces only, in their order."""
+    spec = json.loads(plain.backend_tokenizer.to_str())
+    vocabulary = {piece: i for i, piece in enumerate(pieces)}
+    spec["model"]["vocab"] = vocabulary
+    spec["added_tokens"] = [token | {"id": vocabulary[token["content"]]} for token in spec["added_tokens"]]
+    for special in spec["post_processor"]["special_tokens"].values():
+        special["ids"] = [vocabulary[token] for token in special["tokens"]]
+    spec["padding"] = spec["truncation"] = None
+    return PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer.from_str(json.dumps(spec)),
+        model_max_length=plain.model_max_length,
+        model_input_names=plain.model_input_names,
+        **{f"{kind}_token": plain.special_tokens_map[f"{kind}_token"] for kind in ("cls", "sep", "pad", "unk", "mask")},
+    )
+
+
 def main(
-    out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("build/small"),
-    base: str = RELEASED.base,
-    layers: int = 2,
-    hidden: int = 128,
-    vocabulary: Annotated[int, typer.Option(help="Pieces to keep.")] = 16_000,
+    base: Annotated[Path, typer.Argument(help="A fine-tuned checkpoint, as training.train writes it.")],
+    out: Annotated[Path, typer.Argument(help="Folder to write.")],
+    layers: Annotated[str, typer.Option(help="Layers to keep, counted from 0.")] = "0,2,4",
+    units: Annotated[int, typer.Option(help="Units to keep in each feed-forward part.")] = 768,
+    vocabulary: Annotated[int, typer.Option(help="Pieces to keep.")] = 10_000,
 ) -> None:
     texts = [*pool_texts(COUNTED), *(row.text for row in training_rows())]
-    shrink(base, out, texts, layers=layers, hidden=hidden, vocabulary=vocabulary)
+    kept = [int(place) for place in layers.split(",")]
+    shrink(base, out, texts, layers=kept, units=units, vocabulary=vocabulary)
     config = json.loads((out / "config.json").read_text("utf-8"))
-    typer.echo(f"{out}: {config['vocab_size']} pieces, {layers} layers of {hidden}", err=True)
+    weights = (out / "model.safetensors").stat().st_size // 4
+    typer.echo(f"{out}: {config['vocab_size']} pieces, layers {kept}, {weights / 1e6:.1f} million weights", err=True)
 
 
 if __name__ == "__main__":
