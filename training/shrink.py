@@ -26,6 +26,7 @@ from sincerity.cleaning import TOKENS, clean
 from training.command import run
 from training.config import RELEASED
 from training.corpus import pool_texts, training_rows
+from training.encoder import base_path
 
 COUNTED = 100_000
 """Texts of the pool whose words are counted."""
@@ -38,8 +39,9 @@ def shrink(base: Path, out: Path, texts: list[str], *, layers: list[int], units:
 
     Single characters that occur are kept, so that every word can still be spelt, and the clean-up's tokens.
     """
-    model = AutoModelForSequenceClassification.from_pretrained(base, dtype=torch.float32).eval()
-    tokenizer = AutoTokenizer.from_pretrained(base)
+    path = base_path(str(base))
+    model = AutoModelForSequenceClassification.from_pretrained(path, dtype=torch.float32).eval()
+    tokenizer = AutoTokenizer.from_pretrained(path)
     weighed = tokenizer(
         [clean(text).text for text in islice(texts, SAMPLE)],
         truncation=True,
@@ -126,7 +128,7 @@ def with_pieces(plain: PreTrainedTokenizerFast, pieces: Iterable[str]) -> PreTra
 
 
 def main(
-    base: Annotated[Path, typer.Argument(help="A fine-tuned checkpoint, as training.train writes it.")],
+    base: Annotated[Path, typer.Argument(help="A fine-tuned checkpoint, or any base that training.train takes.")],
     out: Annotated[Path, typer.Argument(help="Folder to write.")],
     layers: Annotated[str, typer.Option(help="Layers to keep, counted from 0.")] = "0,2,4",
     units: Annotated[int, typer.Option(help="Units to keep in each feed-forward part.")] = 768,

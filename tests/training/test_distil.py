@@ -13,9 +13,10 @@ import pytest
 pytest.importorskip("torch", reason="needs the train extra: make test-all")
 
 import torch
-from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoTokenizer
 
 from sincerity.cleaning import TOKENS
+from training.adapt import adapt
 from training.augment import misspelt
 from training.corpus import Row
 from training.encoder import load_base
@@ -142,3 +143,11 @@ def test_some_rows_are_misprinted_always_the_same_ones() -> None:
     once = with_misprints(rows)
     assert once == with_misprints(rows)
     assert 30 < sum(row.text != rows[0].text for row in once) < 100
+
+
+def test_an_encoder_reads_messages_before_it_learns_labels(tiny_base: Path, tmp_path: Path) -> None:
+    adapt(str(tiny_base), tmp_path / "adapted", TEXTS * 8)
+    model, tokenizer = load_base(str(tmp_path / "adapted"), LABELS, 64)
+    old = AutoModel.from_pretrained(tiny_base).encoder.layer[0].output.dense.weight
+    assert not torch.equal(model.bert.encoder.layer[0].output.dense.weight, old)
+    assert len(tokenizer("hello [URL] lake", add_special_tokens=False)["input_ids"]) == 3
