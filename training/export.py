@@ -38,6 +38,7 @@ from training.graph import Graph
 from training.manifest import write_manifest
 from training.on_demand import ATTRIBUTIONS, LOGITS, on_demand
 from training.quantise import quantise
+from training.rounding import round_to_grid
 
 COVERAGE = 0.8
 """Share of the validation split whose predictions count as certain."""
@@ -46,6 +47,8 @@ AGREEMENT = 0.98
 BATCH_TOLERANCE = 1e-3
 GATE_TEXTS = 10_000
 REFERENCE_EVERY = 5
+ROUNDED_BY = 1024
+"""Training texts whose activations decide how weights are rounded."""
 
 
 class GateError(SincerityError):
@@ -84,16 +87,17 @@ def export(checkpoint: Path, data: DatasetDict, name: str, folder: Path) -> dict
     (folder / "onnx").mkdir(parents=True, exist_ok=True)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    graph = on_demand(to_onnx(Graph(model)))
-    onnx.save(graph, folder / "onnx" / "model.onnx")
-    onnx.save(quantise(graph), folder / "onnx" / "model_quantized.onnx")
+    onnx.save(on_demand(to_onnx(Graph(model))), folder / "onnx" / "model.onnx")
+    difference = logit_difference(Graph(model), tokenizer, data["validation"]["text"][:256], folder)
+    round_to_grid(model, calibration_batches(tokenizer, data["train"]))
+    onnx.save(quantise(on_demand(to_onnx(Graph(model)))), folder / "onnx" / "model_quantized.onnx")
     note_confusion(folder, data["validation"])
 
     measured = {
         "temperature": round(temperature, 4),
         "threshold": model.config.sincerity["threshold"],
         "coverage": COVERAGE,
-        **logit_difference(Graph(model), tokenizer, data["validation"]["text"][:256], folder),
+        **difference,
         **agreement(folder, gate_texts(data, own_scheme)),
     }
     if own_scheme:
@@ -139,6 +143,16 @@ def best_temperature(logits: NDArray[np.float64], truth: NDArray[np.int64]) -> f
     target = torch.as_tensor(truth)
     losses = [float(torch.nn.functional.cross_entropy(torch.as_tensor(logits / t), target)) for t in candidates]
     return float(candidates[int(np.argmin(losses))])
+
+
+def calibration_batches(tokenizer: Any, train: Dataset) -> list[dict[str, Any]]:
+    """Tokens of training texts by which weights are rounded, in batches of one length or nearly."""
+    chosen = random.Random(0).sample(range(len(train)), min(ROUNDED_BY, len(train)))
+    texts = sorted(train.select(chosen)["text"], key=len)
+    return [
+        tokenizer(texts[start : start + 32], truncation=True, padding=True, return_tensors="pt")
+        for start in range(0, len(texts), 32)
+    ]
 
 
 def to_onnx(graph: Graph) -> onnx.ModelProto:

@@ -40,6 +40,8 @@ GELU_LEAST = 0.17
 """No GELU goes further below zero: its minimum is -0.16997."""
 CLIPS = np.linspace(0.6, 1, 21, dtype=np.float32)
 """Shares of a column's largest weight that its scale may be taken from."""
+LEAST_LEVEL = 32
+"""Of weights that lie on a grid already (`training.rounding`), the largest is this or more of the grid's steps."""
 
 Array = NDArray[np.float32]
 
@@ -160,7 +162,7 @@ class _Rewriter:
         """Names of a stored weight [in, out] in 8 bits and of its scale per column."""
         if source not in self.stored:
             weight = self._array(source).T if transposed else self._array(source)
-            scale = _best_scale(weight, self.levels)
+            scale = best_scale(weight, self.levels)
             self._store(f"{source}_i8", _eight_bit(weight, scale, self.levels))
             self._store(f"{source}_scale", scale[0])
             self.stored[source] = f"{source}_i8", f"{source}_scale"
@@ -173,10 +175,11 @@ class _Rewriter:
         self.constants[name] = numpy_helper.from_array(np.ascontiguousarray(value).reshape(np.shape(value)), name)
 
 
-def _best_scale(matrix: Array, levels: int) -> Array:
+def best_scale(matrix: Array, levels: int) -> Array:
     """The scale of each column that rounds it with the least squared error; a few large weights may be clipped."""
     widest = _scale(matrix, levels, axis=0)
-    candidates = [widest * clip for clip in CLIPS]
+    shares = [*CLIPS, *(np.float32(levels / level) for level in range(LEAST_LEVEL, levels))]
+    candidates = [widest * share for share in shares]
     errors = [np.square(_eight_bit(matrix, scale, levels) * scale - matrix).sum(axis=0) for scale in candidates]
     return np.take_along_axis(np.concatenate(candidates), np.argmin(errors, axis=0)[None], axis=0)
 
