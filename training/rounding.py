@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 from transformers import PreTrainedModel
 
@@ -70,4 +69,4 @@ def rounded(weight: torch.Tensor, moment: torch.Tensor) -> torch.Tensor:
         whole[:, i] = (left[:, i] / scale).round().clamp(-LEVELS, LEVELS)
         error = (left[:, i] - whole[:, i] * scale) / factor[i, i]
         left[:, i + 1 :] -= error[:, None] * factor[i, i + 1 :]
-    return (whole[:, np.argsort(order)] * scale[:, None]).float()
+    return (whole[:, torch.argsort(order)] * scale[:, None]).float()
