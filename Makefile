@@ -62,7 +62,7 @@ model: $(VENV)/all
 tiers: $(VENV)/all
 	$(BIN)/python -m training.pool models/sincerity-minilm-l6 build/scores
 	$(BIN)/python -m training.tier models/sincerity-minilm-l6 build/scores
-	$(BIN)/python -m training.cascade models/sincerity-minilm-l6 build/scores
+	$(BIN)/python -m training.cascade models/sincerity-minilm-l6 build/scores --fast models/sincerity-minilm-l3
 	$(BIN)/python -m training.manifest
 
 sample: $(VENV)/demo
