@@ -17,6 +17,8 @@ import sources
 import tiny_model
 from hub_client import LoopbackHub
 
+from sincerity.folders import shipped_models
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -160,12 +162,12 @@ def test_ragged_rows_are_kept_and_counted_and_exit_1(tmp_path: Path) -> None:
 def test_models_of_the_hub_by_name(hub: LoopbackHub, tmp_path: Path) -> None:
     sha = hub.serve("org/model", tiny_model.write(tmp_path / "model"))
     cli = "-m", "sincerity"
-    assert hub.run(*cli, "models").stdout.count("\n") == 1
+    assert hub.run(*cli, "models").stdout.count("\n") == len(shipped_models())
     fetched = hub.run(*cli, "download", "org/model")
     assert fetched.stdout.rstrip().endswith(sha)
     assert fetched.stderr == ""  # progress is for terminals
-    shipped, cached = (line.split("\t") for line in hub.run(*cli, "models").stdout.splitlines())
-    assert shipped[0].startswith("sincerity-")
+    *shipped, cached = (line.split("\t") for line in hub.run(*cli, "models").stdout.splitlines())
+    assert [name for name, *_ in shipped] == list(shipped_models())
     assert shipped[2] == "shipped with sincerity 0.1.0"
     assert [cached[0], cached[2]] == ["org/model", f"{sha[:12]} (main)"]
     done = hub.run(*cli, "classify", "--model", "org/model", "buy now", HF_HUB_OFFLINE="1")
@@ -271,6 +273,6 @@ def test_a_terminal_sees_progress_with_rate_and_time_left(tmp_path: Path) -> Non
     os.close(ours)
     assert process.returncode == 0
     lines = shown.decode().split("\r\033[K")
-    assert re.fullmatch(r"1 024 rows, [\d ]+ a second, \d+ %", lines[1])
-    assert re.fullmatch(r"2 048 rows, [\d ]+ a second, \d+ %(, \d+ s left)?", lines[2])
+    assert re.fullmatch(r"512 rows, [\d ]+ a second, \d+ %", lines[1])
+    assert re.fullmatch(r"1 024 rows, [\d ]+ a second, \d+ %(, \d+ s left)?", lines[2])
     assert lines[-1].startswith(str(tmp_path / "in.csv"))
