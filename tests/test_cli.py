@@ -168,7 +168,7 @@ def test_models_of_the_hub_by_name(hub: LoopbackHub, tmp_path: Path) -> None:
     assert fetched.stderr == ""  # progress is for terminals
     *shipped, cached = (line.split("\t") for line in hub.run(*cli, "models").stdout.splitlines())
     assert [name for name, *_ in shipped] == list(shipped_models())
-    assert shipped[2] == "shipped with sincerity 0.1.0"
+    assert {origin for *_, origin in shipped} == {"shipped with sincerity 0.1.0"}
     assert [cached[0], cached[2]] == ["org/model", f"{sha[:12]} (main)"]
     done = hub.run(*cli, "classify", "--model", "org/model", "buy now", HF_HUB_OFFLINE="1")
     assert done.stdout == "spam\t0.95\tcertain\tbuy now\n"
