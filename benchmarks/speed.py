@@ -169,7 +169,9 @@ def draw(result: dict[str, Any], path: Path) -> None:
 
 def main(
     model: Annotated[Path | None, typer.Option(help="The default model's folder.")] = None,
-    fast: Annotated[Path | None, typer.Option(help="The fast model's folder.")] = None,
+    fast: Annotated[
+        Path | None, typer.Option(help="The fast model's folder; by default the one that the cascade asks.")
+    ] = None,
     rounds: Annotated[int, typer.Option(min=1)] = ROUNDS,
     longest: Annotated[int, typer.Option(help="Texts of the longest stream, at most.")] = COUNTS[-1],
     rows: Annotated[int, typer.Option(help="Rows of the table for sincerity batch, at most.")] = ROWS,
@@ -178,11 +180,13 @@ def main(
     started, load = time.monotonic(), round(os.getloadavg()[0], 1)
     target = FOLDER / "speed.json" if quick else RESULT
     texts = write_texts(COUNT // 20 if quick else COUNT)
-    folders = {"default": str(model or model_folder(DEFAULT_MODEL))} | ({"fast": str(fast)} if fast else {})
+    default = model or model_folder(DEFAULT_MODEL)
+    config = json.loads((default / "config.json").read_text("utf-8"))
+    tiers = config["sincerity"].get("cascade", {}).get("tiers", [])
+    fast = fast or next((model_folder(tier["model"]) for tier in tiers if "model" in tier), None)
+    folders = {"default": str(default)} | ({"fast": str(fast)} if fast else {})
     (FOLDER / "folders.json").write_text(json.dumps(folders), "utf-8")
-    config = json.loads((Path(folders["default"]) / "config.json").read_text("utf-8"))
-    tiered = "cascade" in config["sincerity"]
-    ours = ["default", "accurate", *(["fast"] if fast else []), *(["ngrams"] if tiered else [])]
+    ours = ["default", "accurate", *(["fast"] if fast else []), *(["ngrams"] if tiers else [])]
     rates = batches(["pipeline", *ours], 1 if quick else rounds)
     rate = {name: rates[name]["given"]["texts_per_second"] for name in ours}
     rows = min(rows, max(1000, int(rate["default"] * MOST_SECONDS["command"] / 10_000) * 10_000))

@@ -27,7 +27,8 @@ def load_base(base: str, labels: list[str], max_length: int) -> tuple[PreTrained
     """The encoder with a classification head, and a tokenizer that knows `sincerity.cleaning.TOKENS`.
 
     Tokens that it does not know yet take places that BERT's vocabulary leaves unused, so that no matrix changes its
-    shape; each starts from the mean of the pieces of its own name. The head is new unless the base has one.
+    shape; each starts from the mean of the pieces of its own name. The head is new unless the base has one for as many
+    labels.
     """
     path = base_path(base)
     model = AutoModelForSequenceClassification.from_pretrained(
@@ -36,6 +37,7 @@ def load_base(base: str, labels: list[str], max_length: int) -> tuple[PreTrained
         id2label=dict(enumerate(labels)),
         label2id={label: i for i, label in enumerate(labels)},
         dtype=torch.float32,
+        ignore_mismatched_sizes=True,
     )
     plain = AutoTokenizer.from_pretrained(path)
     tokenizer = _with_tokens(plain, max_length)
