@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from sincerity.cleaning import clean
 from sincerity.labels import Label
 from training.command import run
-from training.corpus import data_folder, in_validation, read_jsonl, training_rows
+from training.corpus import Row, data_folder, in_validation, read_jsonl, training_rows
 from training.tier import FITTING, part
 
 NGRAM_WEIGHT = 0.3
@@ -35,11 +35,13 @@ LEAST_OF_ORIGIN, PSEUDO_TEXTS, ROUNDS = 50, 20, 5
 Floats = NDArray[np.float64]
 
 
-def ngram_scores(texts: list[str], rows: list[Any]) -> Floats:
-    """Probabilities (texts, labels) of a regression over n-grams of cleaned texts, fitted to labelled rows."""
+def ngram_features(known: list[str], texts: list[str]) -> tuple[Any, Any]:
+    """Weights of words (1 to 3) and of characters with case (2 to 5) in two lists of cleaned texts.
+
+    What there is and how rare it is is taken from the first list.
+    """
     from scipy.sparse import hstack
     from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import LogisticRegression
 
     views = [
         TfidfVectorizer(ngram_range=(1, 3), min_df=2, sublinear_tf=True, token_pattern=r"\S+"),
@@ -47,13 +49,19 @@ def ngram_scores(texts: list[str], rows: list[Any]) -> Floats:
             analyzer="char_wb", ngram_range=(2, 5), min_df=3, sublinear_tf=True, lowercase=False, max_features=400_000
         ),
     ]
-    known = [clean(row.text).text for row in rows]
-    features = hstack([view.fit_transform(known) for view in views]).tocsr()
+    fitted = hstack([view.fit_transform(known) for view in views]).tocsr()
+    return fitted, hstack([view.transform(texts) for view in views]).tocsr()
+
+
+def ngram_scores(texts: list[str], rows: list[Row]) -> Floats:
+    """Probabilities (texts, labels) of a regression over n-grams of cleaned texts, fitted to labelled rows."""
+    from sklearn.linear_model import LogisticRegression
+
+    known, asked = [clean(row.text).text for row in rows], [clean(text).text for text in texts]
+    fitted, features = ngram_features(known, asked)
     labels = [str(label) for label in Label]
-    model = LogisticRegression(C=3, max_iter=200, tol=1e-3).fit(features, [labels.index(row.label) for row in rows])
-    parts = [texts[start : start + 8192] for start in range(0, len(texts), 8192)]
-    cleaned = ([clean(text).text for text in some] for some in parts)
-    return np.concatenate([model.predict_proba(hstack([view.transform(some) for view in views])) for some in cleaned])
+    model = LogisticRegression(C=3, max_iter=200, tol=1e-3).fit(fitted, [labels.index(row.label) for row in rows])
+    return np.asarray(model.predict_proba(features), np.float64)
 
 
 def mixed(scores: list[Floats], weights: list[float]) -> Floats:
