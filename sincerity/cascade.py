@@ -123,7 +123,7 @@ class Cascade:
             if not tier.model:
                 self._ngrams = NGrams.read(folder / NGRAMS, len(config.labels), tier.step), margins
                 names.insert(0, f"{config.name}/ngrams")
-            elif (found := _shipped(tier)) is not None:
+            elif (found := _at_hand(tier, folder)) is not None:
                 self._graphs.append((_Graph(found, device), margins))
                 names.append(tier.model)
         self._graphs.append((_Graph(folder, device), np.zeros(len(config.labels))))
@@ -234,12 +234,23 @@ class _Graph:
             return self._model
 
 
-def _shipped(tier: Tier) -> Path | None:
-    """The folder of a tier's model, if it is at hand as the margins know it; without it the next tier answers."""
-    if tier.model not in shipped_models():
-        return None
-    folder = model_folder(tier.model)
-    return folder if sha256(folder / MANIFEST) == tier.manifest else None
+def _at_hand(tier: Tier, asker: Path) -> Path | None:
+    """The folder of a tier's model, if it is at hand as the margins know it; without it the next tier answers.
+
+    Raises `ModelError` where `asker` is a shipped model, whose tiers came with it.
+    """
+    shipped = shipped_models()
+    if tier.model in shipped:
+        folder = model_folder(tier.model)
+        if sha256(folder / MANIFEST) == tier.manifest:
+            return folder
+    if asker in shipped.values():
+        raise ModelError(
+            f"{asker.name} asks {tier.model}, which is missing here or another than the one it came with. Expected: "
+            "both as they are shipped. Install sincerity again; in a checkout, after an export of your own, "
+            "python -m training.cascade."
+        )
+    return None
 
 
 def leads(scores: NDArray[np.float64], margins: NDArray[np.float64]) -> NDArray[np.bool_]:

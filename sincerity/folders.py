@@ -22,6 +22,11 @@ def shipped_models() -> dict[str, Path]:
 def _pins() -> dict[str, str]:
     """SHA-256 of each shipped model's manifest, by the model's name."""
     entries = read_manifest(_SHIPPED / MANIFEST)
+    for name in entries:
+        if name.count("/") != 1 or not name.endswith(f"/{MANIFEST}"):
+            raise ModelError(
+                f"{_SHIPPED / MANIFEST} names {name!r}. Expected: the {MANIFEST} of each model. Install sincerity again."
+            )
     return {name.removesuffix(f"/{MANIFEST}"): digest for name, digest in entries.items()}
 
 

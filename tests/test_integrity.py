@@ -51,16 +51,29 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_every_flipped_bit_of_a_known_model_is_refused(shipped: Path) -> None:
     rng = random.Random(0)
-    model = shipped / DEFAULT_MODEL
-    paths = [shipped / MANIFEST, *(model / name for name in (*READ, GRAPHS[0], MANIFEST) if (model / name).is_file())]
+    read = [shipped / name / file for name in shipped_models() for file in (*READ, GRAPHS[0], MANIFEST)]
+    paths = [shipped / MANIFEST, *(path for path in read if path.is_file())]
+
+    def check() -> None:
+        for name in shipped_models():
+            verify(model_folder(name))
+
     for _ in range(FLIPS):
         with one_flipped_bit(rng.choice(paths), rng), pytest.raises(ModelError):
-            verify(model_folder(DEFAULT_MODEL))
-    verify(model_folder(DEFAULT_MODEL))
+            check()
+    check()
     for path in paths:
         with one_flipped_bit(path, rng), pytest.raises(ModelError):
             Classifier.from_pretrained()
+            Classifier.from_pretrained("sincerity-minilm-l3")
     Classifier.from_pretrained()
+
+
+def test_a_shipped_model_is_not_loaded_without_its_tiers(shipped: Path) -> None:
+    pins = (shipped / MANIFEST).read_text("utf-8").splitlines(keepends=True)
+    (shipped / MANIFEST).write_text("".join(line for line in pins if "-l3/" not in line), "utf-8")
+    with pytest.raises(ModelError, match="asks sincerity-minilm-l3, which is missing here"):
+        Classifier.from_pretrained()
 
 
 def test_every_flipped_bit_of_a_folder_with_a_manifest_is_refused(tiny: Path) -> None:

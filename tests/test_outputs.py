@@ -6,7 +6,7 @@ import csv
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -32,12 +32,20 @@ class Lengths:
     name, labels, threshold, folder = "lengths", ("short", "long"), 0.5, Path(__file__).parent
     models = ("lengths",)
 
-    def classify(self, texts: Iterable[str], *, explain: bool = False) -> Iterator[Prediction]:
-        for text in texts:
-            score = min(len(text), 9) / 10
-            scores = {"short": 1 - score, "long": score}
-            yield Prediction(label=max(scores, key=scores.__getitem__), score=max(scores.values()), scores=scores,
-                             certain=True, model=self.name)  # fmt: skip
+    def classify(self, texts: Iterable[str], *, explain: bool = False) -> list[Prediction]:
+        return [self._judge(text) for text in texts]
+
+    def stream_batches(
+        self, batches: Iterable[Sequence[str]], *, explain: bool = False
+    ) -> Generator[list[Prediction], None, None]:
+        for texts in batches:
+            yield [self._judge(text) for text in texts]
+
+    def _judge(self, text: str) -> Prediction:
+        score = min(len(text), 9) / 10
+        scores = {"short": 1 - score, "long": score}
+        label = max(scores, key=scores.__getitem__)
+        return Prediction(label=label, score=max(scores.values()), scores=scores, certain=True, model=self.name)
 
 
 TOY = cast(Classifier, Lengths())

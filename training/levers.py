@@ -22,6 +22,7 @@ from collections import Counter
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -214,6 +215,7 @@ def starts(named: list[str]) -> dict[str, Lever]:
 def main(
     base: Annotated[str, typer.Argument(help="The small encoder that every run starts from, or ngrams.")],
     start: Annotated[list[str] | None, typer.Option(help="NAME=FOLDER: one more run from another encoder.")] = None,
+    starts_only: Annotated[bool, typer.Option(help="Leave out all levers but those of --start.")] = False,
     every: Annotated[int, typer.Option(min=1, help="Train on every n-th labelled row.")] = 1,
     out: Annotated[Path, typer.Option(help="File for the results.")] = Path("training/levers.json"),
 ) -> None:
@@ -223,7 +225,9 @@ def main(
     truth = np.array([LABELS.index(row.label) for row in asked])
     results: dict[str, Any] = {}
     found: dict[str, NDArray[np.float64]] = {}
-    chosen = levers(rows) if base == NGRAMS else levers(rows) | SETTINGS | starts(start or [])
+    chosen = levers(rows)
+    if base != NGRAMS:
+        chosen = (dict(islice(chosen.items(), 1)) if starts_only else chosen | SETTINGS) | starts(start or [])
     for name, lever in chosen.items():
         started = time.monotonic()
         found[name] = regress(lever, rows, asked) if base == NGRAMS else fine_tune(base, lever, rows, asked)
