@@ -25,7 +25,7 @@ def _pins() -> dict[str, str]:
     for name in entries:
         if name.count("/") != 1 or not name.endswith(f"/{MANIFEST}"):
             raise ModelError(
-                f"{_SHIPPED / MANIFEST} names {name!r}. Expected: the {MANIFEST} of each model. Install sincerity again."
+                f"{_SHIPPED / MANIFEST} names {name!r}. Expected: each model's {MANIFEST}. Install sincerity again."
             )
     return {name.removesuffix(f"/{MANIFEST}"): digest for name, digest in entries.items()}
 
