@@ -496,7 +496,7 @@ def test_ten_megabytes_take_a_fraction_of_a_second(unit: str) -> None:
     for huge in (text, f"x{text}x", f"{text} 中"):
         started = time.process_time()
         cleaned = clean(huge)
-        assert time.process_time() - started < 0.5
+        assert time.process_time() - started < 1
         assert cleaned.truncated
         assert len(cleaned.text) < HEAD + TAIL + 200
 
