@@ -115,6 +115,9 @@ class Cascade:
         verify(folder)
         self._config = config
         self._batch_size = batch_size
+        self.turn = threading.Lock()
+        """Whoever counts n-grams, or does other work in short steps, holds it: threads that hand the interpreter over
+        at each step are slower together than one after the other. Graphs are computed without it."""
         self._ngrams: tuple[NGrams, NDArray[np.float64]] | None = None
         self._graphs: list[tuple[_Graph, NDArray[np.float64]]] = []
         names: list[str] = []
@@ -178,7 +181,8 @@ class Cascade:
         left = np.arange(len(texts))
         if self._ngrams is not None:
             ngrams, margins = self._ngrams
-            said = ngrams.probabilities(texts)
+            with self.turn:
+                said = ngrams.probabilities(texts)
             sure = leads(said, margins)
             scores[sure], tier[sure] = said[sure], 0
             left = left[~sure]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, overload
 from sincerity.errors import ModelError
 from sincerity.folders import DEFAULT_MODEL, copy_model, model_folder
 from sincerity.labels import Label
-from sincerity.prediction import Prediction, Status, predicted
+from sincerity.prediction import Prediction, Status, predictions
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from sincerity.cascade import Answers
+    from sincerity.reasons import Reason
     from sincerity.shares import Share
 
 _STATUS = (Status.OK, Status.TRUNCATED, Status.LANGUAGE, Status.BLANK)
@@ -207,12 +209,12 @@ class Classifier:
 
     def _side_by_side(self, windows: Iterator[list[str]], explain: bool) -> Generator[list[Prediction], None, None]:
         """One window a thread: none waits for another, and Python's part hides behind the graphs'."""
-        predictions = partial(self._predictions, explain=explain)
+        judge = partial(self._predictions, explain=explain)
         for first in windows:
             if self._threads > 1 and len(first) >= FIRST_WINDOW:
                 windows = chain([first], windows)
                 break
-            yield predictions(first)
+            yield judge(first)
         else:
             return
         from concurrent.futures import ThreadPoolExecutor  # not for one text: it takes a hundredth of a second
@@ -230,7 +232,7 @@ class Classifier:
                     except Exception as error:
                         problem, more = error, False
                     else:
-                        working.append(pool.submit(predictions, window))
+                        working.append(pool.submit(judge, window))
                 if working:
                     yield working.popleft().result()
             if problem is not None:
@@ -243,6 +245,12 @@ class Classifier:
             answers, reasons = self._cascade.explain(texts)
         else:
             answers, reasons = self._cascade.answer(texts), [()] * len(texts)
+        with self._cascade.turn:
+            return self._judged(texts, answers, reasons)
+
+    def _judged(
+        self, texts: Sequence[str], answers: Answers, reasons: Sequence[tuple[Reason, ...]]
+    ) -> list[Prediction]:
         names, plain = (*self._cascade.names, self.name), self._config.labels
         best = answers.scores.argmax(axis=1)
         score = answers.scores.max(axis=1)
@@ -252,17 +260,15 @@ class Classifier:
         status = answers.cut.astype(int)
         status[foreign] = _STATUS.index(Status.LANGUAGE)
         status[blank] = _STATUS.index(Status.BLANK)
-        return list(
-            map(
-                predicted,
-                map(self.labels.__getitem__, best.tolist()),
-                score.tolist(),
-                [dict(zip(plain, scores)) for scores in answers.scores.tolist()],  # noqa: B905  # takes a tenth longer
-                certain.tolist(),
-                map(names.__getitem__, answers.tier.tolist()),
-                map(_STATUS.__getitem__, status.tolist()),
-                reasons,
-            )
+        return predictions(
+            len(texts),
+            label=map(self.labels.__getitem__, best.tolist()),
+            score=score.tolist(),
+            scores=[dict(zip(plain, scores)) for scores in answers.scores.tolist()],  # noqa: B905  # a tenth longer
+            certain=certain.tolist(),
+            model=map(names.__getitem__, answers.tier.tolist()),
+            status=map(_STATUS.__getitem__, status.tolist()),
+            reasons=reasons,
         )
 
     def _doubts(self, texts: Sequence[str]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

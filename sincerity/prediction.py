@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
+from itertools import repeat
 from typing import Any
 
 from sincerity.reasons import Reason
@@ -52,27 +54,12 @@ class Prediction:
         return {**asdict(self), "label": str(self.label), "scores": dict(self.scores), "status": str(self.status)}
 
 
-def predicted(
-    label: str,
-    score: float,
-    scores: Mapping[str, float],
-    certain: bool,
-    model: str,
-    status: Status,
-    reasons: tuple[Reason, ...],
-) -> Prediction:
-    """A `Prediction`, made in a third of the time that a frozen dataclass takes to make itself."""
-    one = Prediction.__new__(Prediction)
-    _set_label(one, label)
-    _set_score(one, score)
-    _set_scores(one, scores)
-    _set_certain(one, certain)
-    _set_model(one, model)
-    _set_status(one, status)
-    _set_reasons(one, reasons)
-    return one
+def predictions(count: int, **columns: Iterable[Any]) -> list[Prediction]:
+    """Many `Prediction`s, each field given for all; made in a fifth of the time that frozen dataclasses take."""
+    made = list(map(Prediction.__new__, repeat(Prediction, count)))
+    for name, column in columns.items():
+        deque(map(_SETTERS[name], made, column), maxlen=0)
+    return made
 
 
-_set_label, _set_score, _set_scores, _set_certain, _set_model, _set_status, _set_reasons = (
-    getattr(Prediction, one.name).__set__ for one in fields(Prediction)
-)
+_SETTERS = {one.name: getattr(Prediction, one.name).__set__ for one in fields(Prediction)}

@@ -18,7 +18,7 @@ import sincerity
 from sincerity import Classifier, Label, ModelError, Prediction, Status, classify
 from sincerity.language import too_short
 from sincerity.model import batches
-from sincerity.prediction import predicted
+from sincerity.prediction import predictions
 
 DATA = Path(__file__).parents[1] / "data" / "messages"
 TEXTS = [json.loads(line)["text"] for line in (DATA / "test.jsonl").read_text("utf-8").splitlines()]
@@ -64,10 +64,12 @@ def test_a_prediction_is_frozen_and_keyword_only(classifier: Classifier) -> None
 
 
 def test_a_prediction_made_fast_is_one_like_any_other() -> None:
-    values = {"label": "a", "score": 0.9, "scores": {"a": 0.9, "b": 0.1}, "certain": True, "model": "m"}
-    made = predicted(*values.values(), Status.TRUNCATED, ())  # type: ignore[arg-type]
-    assert made == Prediction(**values, status=Status.TRUNCATED)
-    assert repr(made) == repr(Prediction(**values, status=Status.TRUNCATED))
+    values: dict[str, Any] = {"label": "a", "score": 0.9, "scores": {"a": 0.9, "b": 0.1}, "certain": True, "model": "m"}
+    values |= {"status": Status.TRUNCATED, "reasons": ()}
+    other = values | {"label": "b", "status": Status.OK}
+    made = predictions(2, **{name: (values[name], other[name]) for name in values})
+    assert made == [Prediction(**values), Prediction(**other)]
+    assert repr(made[0]) == repr(Prediction(**values))
 
 
 @pytest.mark.parametrize("text", ["", " \n\t ", "\u200b\u200d\u2060", "\u3164\u2800", "\ud800", "\U000e0041"])
