@@ -6,8 +6,8 @@ Deletes the fifth of a text's tokens that pushed most toward its label, and ten 
 label's probability falls (comprehensiveness, DeYoung et al., ACL 2020). Cues and special tokens are left in place.
 On every fourth text, leaving out one token after the other, and one half after the other, choose a fifth too: the
 former costs as many passes as there are tokens, the latter two. Also measured: what reasons cost in batch, and how
-often a message with one of the forms of `sincerity.reasons` has the form's label.
-Writes benchmarks/results/attribution.json. Needs SINCERITY_DATA.
+often a message with one of the forms of `sincerity.reasons` has the form's label; `--only-forms` measures no more
+than that. Writes benchmarks/results/attribution.json. Needs SINCERITY_DATA.
 """
 
 from __future__ import annotations
@@ -147,28 +147,36 @@ def form_precision(rows: Sequence[Row]) -> list[dict[str, Any]]:
             "form": form.name,
             "label": str(form.label),
             "messages": len(some := found[form.name]),
-            "precision": round(sum(row.label == form.label for row in some) / max(1, len(some)), 3),
-            "lenient_precision": round(
-                sum(form.label in (row.label, row.second) for row in some) / max(1, len(some)), 3
-            ),
+            "precision": _share([row.label == form.label for row in some]),
+            "lenient_precision": _share([form.label in (row.label, row.second) for row in some]),
         }
         for form in FORMS
     ]
 
 
+def _share(hits: list[bool]) -> float | None:
+    """None of nothing."""
+    return round(sum(hits) / len(hits), 3) if hits else None
+
+
 def main(
     folder: Annotated[Path, typer.Argument()] = Path("models/sincerity-minilm-l6"),
     every: Annotated[int, typer.Option(min=1, help="Delete in every n-th message only.")] = 1,
+    only_forms: Annotated[bool, typer.Option("--only-forms", help="Measure the forms anew, keep the rest.")] = False,
 ) -> None:
     rows = research_rows("dev")
-    texts = [text for row in rows[::every] if (text := clean(row.text).text)]
-    model = Model(folder)
-    result = {
-        "model": model.config.name,
-        **deletion_test(model, texts),
-        "cost": cost(folder, [row.text for row in rows][:256]),
-        "forms": {"dev": form_precision(rows), "train": form_precision(research_rows("train"))},
-    }
+    result: dict[str, Any]
+    if only_forms:
+        result = json.loads((RESULTS / "attribution.json").read_text("utf-8"))
+    else:
+        texts = [text for row in rows[::every] if (text := clean(row.text).text)]
+        model = Model(folder)
+        result = {
+            "model": model.config.name,
+            **deletion_test(model, texts),
+            "cost": cost(folder, [row.text for row in rows][:256]),
+        }
+    result["forms"] = {"dev": form_precision(rows), "train": form_precision(research_rows("train"))}
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "attribution.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
     typer.echo(json.dumps(result, indent=1))

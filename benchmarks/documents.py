@@ -114,7 +114,7 @@ def _attribution(result: dict[str, Any]) -> str:
 
 def _forms(result: dict[str, Any]) -> str:
     def of(part: dict[str, Any], *names: str) -> list[Any]:
-        return [part["messages"], *(part[name] if part["messages"] else "–" for name in names)]
+        return [part["messages"] or "none", *("–" if part[name] is None else part[name] for name in names)]
 
     rows = [
         (dev["form"], f"`{dev['label']}`", *of(dev, "precision", "lenient_precision"), *of(train, "precision"))

@@ -49,8 +49,36 @@ def _form(name: str, label: Label, *patterns: str) -> Form:
 
 
 _CALL = (
-    r"\b(?:shop|buy|order|book|register|subscribe|download|sign up|join|get yours?|check (?:it |us |this )?out|click|"
-    r"tap|visit|apply|donate|vote|enter|claim|save|use code|learn more|read more|find out|grab|hurry|pre-?order)\b"
+    r"(?:(?<![\w#@'-])(?:(?<!\w )(?<!\w, )|(?<=please )|(?<=pls )|(?<=now )|(?<=so )|(?<=then )|(?<=today )|(?<=just ))"
+    r"(?:shop|buy|order|book|register|subscribe|download|join|get yours?|check (?:it |us )?out|click|tap|visit|apply|"
+    r"donate|vote|enter|claim|save|grab|watch|tune in)"
+    r"|\b(?:click (?:here|now|below|(?:on )?the link|to)|learn more|read more|sign up|get yours|use code|find out|"
+    r"pre-?order|check us out|(?:shop|buy|order|book|register|subscribe|download|join|apply|donate|vote|enter|claim|"
+    r"save|visit|watch) (?:now|here|today|online|us)))\b"
+)
+"""Where an imperative stands, or in a stock phrase; a book, an order and a vote are mostly no calls."""
+
+_NO_HEADLINE = (
+    r"\b(?:i|i'm|im|my|me|we|our|us|u|ur|you|your|lol|haha+|omg|wow|here(?:'s)?|this|these|there(?:'s)?|it's|that's|so|"
+    r"just|love|great|amazing|awesome|happy|thanks?|please|getting|going|they|really|check|read|watch|learn|help|see|"
+    r"look|live|join|free|tonight|support|posts?|posted|blog|share|get|win|now|stop|vote|register|hiring|jobs?|sale|"
+    r"buy|deals?|enter|tickets?|shop|save|discover|meet|introducing|official|episode|podcast|webinar|giveaway|"
+    r"updated?|updates|photos?|pics?|video)\b"
+)
+"""Words of persons and of sellers."""
+_NEWS = (
+    r"\b(?:says?|said|reports?|police|killed|kills?|dies|dead|death|court|judge|study|officials?|minister|after|amid|"
+    r"via|arrested|charged|accused|announces?|plans?|may|could|to be|will|over|as|by|into|attack|crash|shooting|"
+    r"market|stocks?|news|times)\b"
+)
+
+_HEADLINE = (
+    rf"^(?=[^\[#!?@]{{20,160}}\s\[URL\]\W*$)(?![^\[]*{_NO_HEADLINE})"
+    r"(?!.*[a-z)]\.\s+(?-i:[A-Z]))(?!.*[^.]\.\s*\[URL\])[\"']?(?-i:[A-Z0-9])"  # one sentence
+    r"(?:(?=(?:.*?\b(?-i:[A-Z])\w{3,}){3})(?!.*(?<![\w'])(?-i:[a-z])\w{4,})"  # a headline's capitals
+    r"|(?<=(?-i:[A-Z]))[\w.&' ]{2,24}:\s"  # a name set off, a source set off
+    r"|(?=.*\s(?:[-|/~]\s?|(?:via|by)\s)(?-i:[A-Z])[^\[]{2,40}\s\[URL\])"
+    rf"|(?=.*{_NEWS}))[^\[]+\[URL\]\W*$"
 )
 
 FORMS = (
@@ -75,11 +103,11 @@ FORMS = (
     ),
     _form(
         "call to action with link", Label.PROMOTIONAL,
-        rf"{_CALL}[^\[]{{0,60}}\[(?:URL|MAIL)\]",
+        rf"{_CALL}[^\[?]{{0,60}}\[(?:URL|MAIL)\]",
     ),
     _form(
         "headline with closing link", Label.AUTOMATED,
-        r"^(?=[^?!]*$)(?!.*\b(?:i|i'm|my|me|we|our|us|you|your|lol|haha)\b)[^\[]{20,160}\W\[URL\]\W*$",
+        _HEADLINE,
     ),
     _form(
         "answers a person", Label.CONVERSATIONAL,
@@ -92,9 +120,10 @@ FORMS = (
     ),
     _form(
         "refers to something shared", Label.CONVERSATIONAL,
-        r"\b(?:remember (?:when|that|how|the)|last (?:night|time)|the other (?:day|night)|as you said|"
+        r"\b(?:remember (?:when|how|that time)|(?<!one )last time (?:we|you|i)|the other (?:day|night)|as you said|"
         r"like (?:you|we) said|you (?:said|told|asked|mentioned|were right)|when we (?:were|met|went|talked|spoke)|"
-        r"see you (?:there|then|at|tonight|tomorrow|soon)|good (?:seeing|to see) you|we (?:talked|spoke|met|went))\b",
+        r"see you (?:there|then|at|tonight|tomorrow|soon)|good (?:seeing|to see) you|we (?:talked|spoke|met|went))\b"
+        r"(?!.*\[URL\])",
     ),
     _form(
         "invites to meet", Label.CONVERSATIONAL,

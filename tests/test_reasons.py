@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -109,6 +110,42 @@ def test_a_model_without_attributions_says_so(tmp_path: Path) -> None:
 )
 def test_forms_are_found_by_name(text: str, name: str) -> None:
     assert name in {form.name for form, _, _ in forms(clean(text, offsets=True))}
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Your order is on its way, see https://shop.example/1", "call to action with link"),
+        ("I read a book by Jo's aunt, it is here https://books.example", "call to action with link"),
+        ("Could we check this out? Thanks! https://help.example", "call to action with link"),
+        ("Great day out with the whole family at the lake https://pics.example/1", "headline with closing link"),
+        ("We Are Hiring Senior Nurses In Leeds And York https://jobs.example/1", "headline with closing link"),
+        ("Best dinner in months. Could sleep for a week https://pics.example/2", "headline with closing link"),
+        ("The bakery opened last night", "refers to something shared"),
+    ],
+)
+def test_what_only_resembles_a_form_is_not_in_it(text: str, name: str) -> None:
+    assert name not in {form.name for form, _, _ in forms(clean(text, offsets=True))}
+
+
+def test_a_headline_is_known_by_its_capitals_its_source_or_its_news() -> None:
+    for text in (
+        "Harbour Bridge To Stay Closed Until Spring https://news.example/1",
+        "Leeds: lorry loses its load on the ring road https://news.example/2",
+        "Storm brings down trees across the north - Daily Herald https://news.example/3",
+        "Council approves new library after a long debate https://news.example/4",
+    ):
+        assert "headline with closing link" in {form.name for form, _, _ in forms(clean(text, offsets=True))}, text
+
+
+@pytest.mark.skipif("SINCERITY_DATA" not in os.environ, reason="SINCERITY_DATA, the research data, is not set")
+def test_the_documented_precision_of_every_form_is_the_measured_one() -> None:
+    from benchmarks.attribution import RESULTS, form_precision
+    from training.corpus import research_rows
+
+    documented = json.loads((RESULTS / "attribution.json").read_text("utf-8"))["forms"]["dev"]
+    assert form_precision(research_rows("dev")) == documented
+    assert [one["form"] for one in documented] == [form.name for form in FORMS]
 
 
 def test_a_plain_remark_is_in_no_form() -> None:
