@@ -205,9 +205,19 @@ class Model:
         """Whether the graph can say what moved it (`training.graph`)."""
 
     def encode(self, texts: Sequence[str], *, places: bool = False) -> list[Encoding]:
-        """Tokens of each text, cut at the model's length; with `places`, also the words and characters behind them."""
+        """Tokens of each text, cut at the model's length; with `places`, also the words and characters behind them.
+
+        Raises:
+            ModelError: The tokenizer has no token for what it does not know.
+        """
         encode = self._tokenizer.encode_batch if places else self._tokenizer.encode_batch_fast
-        return encode(list(texts))
+        try:
+            return encode(list(texts))
+        except Exception as error:  # the library raises nothing narrower
+            raise ModelError(
+                f"The tokenizer of {self.config.name} cannot read a text ({error}). Expected: a tokenizer.json that "
+                "reads every text. Get the model again."
+            ) from error
 
     def token_ids(self, tokens: Sequence[str]) -> list[int]:
         """Numbers of entries of the vocabulary; those that it lacks are left out."""
@@ -227,8 +237,8 @@ class Model:
 
     def probabilities(self, encodings: Sequence[Encoding]) -> NDArray[np.float64]:
         """Probabilities (texts, labels) for one batch; it is padded to its longest text."""
-        logits = self._session.run([self._output], self.feed(encodings))[0]
-        return _softmax(np.asarray(logits, np.float64))
+        (logits,) = self._run([self._output], self.feed(encodings))
+        return _softmax(logits)
 
     def explained(
         self, texts: Sequence[str], batch_size: int
@@ -253,7 +263,7 @@ class Model:
         ICLR 2022); their order and differences stay the graph's.
         """
         feed = {**self.feed(encodings), EXPLAIN: np.array(True)}
-        logits, raw = (np.asarray(x, np.float64) for x in self._session.run([self._output, ATTRIBUTIONS], feed))
+        logits, raw = self._run([self._output, ATTRIBUTIONS], feed)
         best, count = logits.max(axis=1), logits.shape[1]
         margins = best - (logits.sum(axis=1) - best) / (count - 1)
         weights = []
@@ -262,6 +272,15 @@ class Model:
             token_weights = np.where(own, np.nan_to_num(row[: len(encoding)]), 0.0)
             weights.append(token_weights + own * (margin - token_weights.sum()) / max(1, own.sum()))
         return _softmax(logits), weights
+
+    def _run(self, outputs: list[str], feed: dict[str, NDArray[Any]]) -> list[NDArray[np.float64]]:
+        try:
+            return [np.asarray(output, np.float64) for output in self._session.run(outputs, feed)]
+        except Exception as error:  # the library raises many kinds
+            raise ModelError(
+                f"The graph of {self.config.name} cannot compute a text ({error}). Expected: a graph and a tokenizer "
+                "made for each other, and memory for a batch. Get the model again, or choose a smaller batch_size."
+            ) from error
 
     def feed(self, encodings: Sequence[Encoding]) -> dict[str, NDArray[np.int64]]:
         """One batch as the graph's inputs, each (texts, tokens of the longest text)."""

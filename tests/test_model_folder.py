@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tiny_model
 
 from sincerity import Classifier, ModelError
 from sincerity.folders import DEFAULT_MODEL, model_folder, shipped_models
@@ -124,3 +125,14 @@ def test_a_hub_name_that_cannot_be_reached_is_a_clear_error(monkeypatch: pytest.
         Classifier.from_pretrained("org/name", cache_dir=tmp_path)
     with pytest.raises(ModelError, match=r"offline, and the cache has not all of it.*sincerity download org/name"):
         Classifier.from_pretrained("org/name", cache_dir=tmp_path, local_files_only=True)
+
+
+def test_a_tokenizer_that_does_not_fit_is_an_error_when_a_text_shows_it(tmp_path: Path) -> None:
+    tiny = tiny_model.write(tmp_path / "tiny")
+    change(tiny, lambda c: c["model"]["vocab"].update(now=99), "tokenizer.json")
+    assert Classifier(tiny).classify("hello friend").label == "ham"
+    with pytest.raises(ModelError, match="graph of tiny cannot compute a text"):
+        Classifier(tiny).classify("buy now")
+    change(tiny, lambda c: c["model"].update(unk_token="[NONE]"), "tokenizer.json")
+    with pytest.raises(ModelError, match="tokenizer of tiny cannot read a text"):
+        Classifier(tiny).classify("what is this")
