@@ -172,7 +172,7 @@ class Cascade:
         return answers, reasons
 
     def _blank(self, texts: Sequence[str]) -> Answers:
-        scores = np.tile(np.array(self._config.prior), (len(texts), 1))
+        scores = np.repeat(np.array([self._config.prior]), len(texts), axis=0)
         return Answers(scores, np.full(len(texts), -1), np.zeros(len(texts), bool))
 
     def answer(self, texts: Sequence[str]) -> Answers:
@@ -186,6 +186,8 @@ class Cascade:
             sure = leads(said, margins)
             scores[sure], tier[sure] = said[sure], 0
             left = left[~sure]
+            if not len(left):
+                return Answers(scores, tier, cut)
         cleaned = self._views([texts[i] for i in left.tolist()])
         readable = np.array([bool(view.text) for view in cleaned], bool)
         left, views = left[readable], [view.text for view in cleaned if view.text]

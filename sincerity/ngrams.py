@@ -48,10 +48,9 @@ class NGrams:
         self._bits = weights.shape[0].bit_length() - 1
         self._step = step
         # three labels share an integer, so that one look-up and few sums serve all three
-        columns = weights.astype(np.int32) + _BIAS
-        shifts = np.int32(1) << np.arange(0, 30, 10, dtype=np.int32)
+        columns = weights.astype(np.int64) + _BIAS
         self._packed = [
-            (columns[:, first : first + 3] * shifts[: self._labels - first]).sum(axis=1, dtype=np.int32)
+            (columns[:, first : first + 3] << _COLUMN_BITS * np.arange(min(3, self._labels - first))).sum(axis=1)
             for first in range(0, self._labels, 3)
         ]
 
@@ -83,27 +82,37 @@ class NGrams:
     def _sums(self, buffer: Bytes) -> tuple[Ints, Ints, NDArray[np.bool_]]:
         """Sums of weights (texts, labels) and numbers of n-grams (texts,), and which texts have no word."""
         found = groups(buffer)
-        sums = np.zeros((len(found[0].starts), self._labels), np.int64)
-        count = np.zeros(len(sums), np.int64)
+        count = np.zeros(len(found[0].starts), np.int64)
+        totals = [np.zeros(len(count), np.int64) for _ in self._packed]
         for first, last in _ALIKE:
             starts, size = found[first].starts, len(found[first].hashes)
-            count += (last - first) * np.diff(starts, append=size)
-            packed = [np.zeros(size, np.int32) for _ in self._packed]
+            count += (last - first) * _lengths(starts, size)
+            packed = [np.zeros(size, np.int64) for _ in self._packed]
             for factor, group in zip(FACTORS[first:last], found[first:last], strict=True):
                 buckets = group.buckets(factor, self._bits)
-                for total, weights in zip(packed, self._packed, strict=True):
-                    total += weights.take(buckets)
-            for k in range(self._labels):
-                weights = packed[k // 3] >> np.int32(10 * (k % 3)) & np.int32(1023)
-                sums[:, k] += np.add.reduceat(weights, starts, dtype=np.int64)
-        wordless = np.diff(found[0].starts, append=len(found[0].hashes)) == 1  # nothing but the gap before it
-        return sums - _BIAS * count[:, None], count, wordless
+                for places, weights in zip(packed, self._packed, strict=True):
+                    places += weights.take(buckets)
+            for total, places in zip(totals, packed, strict=True):
+                total += np.add.reduceat(places, starts)
+        columns = [totals[k // 3] >> _COLUMN_BITS * (k % 3) & _COLUMN for k in range(self._labels)]
+        wordless = _lengths(found[0].starts, len(found[0].hashes)) == 1  # nothing but the gap before it
+        return np.stack(columns, axis=1) - _BIAS * count[:, None], count, wordless
+
+
+def _lengths(starts: Ints, end: int) -> Ints:
+    """From each start to the next, and from the last one to the end."""
+    lengths = np.empty_like(starts)
+    np.subtract(starts[1:], starts[:-1], out=lengths[:-1])
+    lengths[-1] = end - starts[-1]
+    return lengths
 
 
 _BIAS = 128
 """Added to each weight, so that none is negative."""
 _ALIKE = ((0, 4), (4, 7), (7, 8))
-"""Kinds of n-grams that stand at the same places: four at most, so that ten bits hold the sum of their weights."""
+"""Kinds of n-grams that stand at the same places."""
+_COLUMN_BITS, _COLUMN = 21, (1 << 21) - 1
+"""Bits that hold the sum of a text's weights: there are eight kinds, and not much more places than `LONGEST`."""
 
 
 # Texts to bytes ------------------------------------------------------------------------------------------------------
@@ -212,14 +221,14 @@ def groups(buffer: Bytes) -> list[Group]:
     """All n-grams of the texts in a buffer, kind by kind; the first kind is words, each text's first being its gap."""
     lower = np.frombuffer(buffer.tobytes().translate(_LOWER), np.uint8)
     shape = np.frombuffer(buffer.tobytes().translate(_SHAPE), np.uint8)
-    markers = np.flatnonzero(buffer == ord(_MARKER))
+    markers = (buffer == ord(_MARKER)).nonzero()[0]
     starts, start, end = markers[:-1], markers[0], markers[-1]
     words, values = _Words.of(lower), _VALUES.take(lower)
     gaps, last = words.gaps[:-1], words.gaps[-1]
     by_word = (*_word_runs(words, values), *_word_runs(words, _VALUES.take(shape)))
     found = [Group(hashes[:last], gaps) for hashes in by_word]
     found += [Group(hashes[start:end], starts - start) for hashes in _runs(values)]
-    traits = _traits(buffer, lower, words, starts)
+    traits = _traits(buffer, words, starts)
     found.append(Group(traits.ravel(), np.arange(len(traits)) * traits.shape[1]))
     return found
 
@@ -238,12 +247,15 @@ class _Words(NamedTuple):
     def of(cls, lower: Bytes) -> _Words:
         kinds = _KINDS[lower]
         changes = kinds[1:] != kinds[:-1]
-        alone = kinds >= _MARK_KIND
+        starting, ending = (kinds >= _MARK_KIND for _ in range(2))
+        starting[1:] |= changes
+        ending[:-1] |= changes
         spoken = kinds != _SPACE_KIND
-        starts = np.flatnonzero(spoken & (alone | np.concatenate(([True], changes))))
-        ends = np.flatnonzero(spoken & (alone | np.concatenate((changes, [True])))) + 1
+        starting[0] = ending[-1] = True
+        starts = (starting & spoken).nonzero()[0]
+        ends = (ending & spoken).nonzero()[0] + 1
         first = kinds[starts]
-        return cls(starts, ends, first == _WORD_KIND, np.flatnonzero(first == _GAP_KIND))
+        return cls(starts, ends, first == _WORD_KIND, (first == _GAP_KIND).nonzero()[0])
 
 
 def _runs(values: Hashes) -> Iterator[Hashes]:
@@ -257,7 +269,8 @@ def _runs(values: Hashes) -> Iterator[Hashes]:
 
 def _word_runs(words: _Words, values: Hashes) -> Iterator[Hashes]:
     """Hashes of words and of pairs of neighbours."""
-    sums = np.concatenate(([np.uint32(0)], np.cumsum(values * _POWERS[: len(values)], dtype=np.uint32)))
+    sums = np.zeros(len(values) + 1, np.uint32)
+    np.cumsum(values * _POWERS[: len(values)], out=sums[1:])
     single = (sums[words.ends] - sums[words.starts]) * _INVERSE_POWERS[words.starts]
     single[words.gaps] = _GAP_HASH
     yield single
@@ -276,30 +289,45 @@ _SIZES = np.array([round(2 ** (k / 3)) for k in range(1, 32)])
 """Numbers of words that part texts by size."""
 
 
-def _traits(buffer: Bytes, lower: Bytes, words: _Words, starts: Ints) -> Hashes:
+def _traits(buffer: Bytes, words: _Words, starts: Ints) -> Hashes:
     """What no n-gram sees: counts and shares over a whole text, as hashes (texts, traits)."""
-
-    def count(holds: NDArray[np.bool_], starts: Ints = starts) -> Ints:
-        return np.add.reduceat(holds, starts, dtype=np.int64)
-
-    capital = (buffer >= ord("A")) & (buffer <= ord("Z"))
-    letters, capitals = count((lower >= ord("a")) & (lower <= ord("z"))), count(capital)
-    long = words.wordy & (words.ends - words.starts > 3)
-    number = count(words.wordy, words.gaps[:-1])
-    titled = 10 * count(long & capital[words.starts], words.gaps[:-1]) // np.maximum(count(long, words.gaps[:-1]), 1)
-    size = np.searchsorted(_SIZES, number)
-    shouted = np.where(capitals == 0, 0, 1 + 10 * capitals // np.maximum(letters, 1))
+    signs = np.add.reduceat(_SIGNS.take(buffer), starts)
+    capitals, small, digits, lines = (signs >> shift & _FIELD for shift in _SHIFTS)
+    marks = np.add.reduceat(_MARKS.take(buffer), starts)
     links, mentions, tags = (
-        np.minimum(count(buffer == byte), most) for byte, most in ((_LINK_BYTE[0], 3), (_MENTION_BYTE[0], 4), (35, 5))
+        np.minimum(marks >> shift & _FIELD, most) for shift, most in zip(_SHIFTS, (3, 4, 5), strict=False)
     )
-    traits = (
-        size,
-        shouted * 32 + size,
-        titled * 32 + size,
-        np.minimum(count(buffer == ord("\n")), 4),
-        np.minimum(count(lower == ord("0")), 12),
-        links, mentions, tags,
-        ((links * 5 + mentions) * 6 + tags) * 32 + size,
-    )  # fmt: skip
-    columns = [(trait + (column << 13)).astype(np.uint32) for column, trait in enumerate(traits)]
-    return np.stack(columns, axis=1) * _P
+    long = words.wordy & (words.ends - words.starts > 3)
+    capital = _IS_CAPITAL.take(buffer.take(words.starts))
+    kinds = words.wordy + (long * np.int64(1 << _SHIFTS[1])) + ((long & capital) * np.int64(1 << _SHIFTS[2]))
+    kinds = np.add.reduceat(kinds, words.gaps[:-1])
+    number, longs, titles = (kinds >> shift & _FIELD for shift in _SHIFTS[:3])
+    size = _SIZES.searchsorted(number)
+    shouted = np.where(capitals == 0, 0, 1 + 10 * capitals // np.maximum(capitals + small, 1))
+    traits = np.empty((len(starts), 9), np.int64)
+    traits[:, 0] = size
+    traits[:, 1] = shouted * 32 + size
+    traits[:, 2] = 10 * titles // np.maximum(longs, 1) * 32 + size
+    traits[:, 3] = np.minimum(lines, 4)
+    traits[:, 4] = np.minimum(digits, 12)
+    traits[:, 5], traits[:, 6], traits[:, 7] = links, mentions, tags
+    traits[:, 8] = ((links * 5 + mentions) * 6 + tags) * 32 + size
+    return (traits + _COLUMNS).astype(np.uint32) * _P
+
+
+_SHIFTS, _FIELD = (0, 16, 32, 48), (1 << 16) - 1
+"""Up to four counts share an integer: no text is as long as its fields are wide."""
+
+
+def _counting(*groups: bytes) -> Ints:
+    """For each byte an integer that counts it in the field of its group."""
+    table = np.zeros(256, np.int64)
+    for shift, group in zip(_SHIFTS, groups, strict=False):
+        table[list(group)] = 1 << shift
+    return table
+
+
+_SIGNS = _counting(_CAPITALS, _SMALL, _DIGITS, b"\n")
+_MARKS = _counting(_LINK_BYTE, _MENTION_BYTE, b"#")
+_IS_CAPITAL = _SIGNS == 1
+_COLUMNS = np.arange(9) << 13
