@@ -221,7 +221,8 @@ def _normalise(edit: _Edit) -> None:
         edit.fold()
         if not edit.text.isascii() and _FOREIGN_LETTER.search(edit.text):
             _fold_words(edit)
-    edit.sub(_CONTROL, "")
+    if not edit.text.isprintable():
+        edit.sub(_CONTROL, "")
     if "[" in edit.text:
         edit.sub(_BRACKETED, "(")
 

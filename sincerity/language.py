@@ -103,8 +103,8 @@ def plainly_english(texts: Sequence[str]) -> NDArray[np.bool_]:
     joined = b" ".join((b"", *codes, _EIGHT)).lower()
     ends = np.cumsum(np.fromiter(map(len, codes), np.int64, len(codes)) + 1)
     buffer = np.frombuffer(joined, np.uint8)
-    blank = _BLANK[buffer]
-    edges = np.flatnonzero(blank[1:] != blank[:-1]) + 1
+    blank = _BLANK.take(buffer)
+    edges = (blank[1:] != blank[:-1]).nonzero()[0] + 1
     starts, lengths = edges[::2], edges[1::2] - edges[::2]
     behind = np.searchsorted(starts, ends)
     tokens = np.diff(behind, prepend=0) + np.diff(np.searchsorted(np.flatnonzero(buffer >= _WIDE), ends), prepend=0)

@@ -179,10 +179,16 @@ def _joined(views: Sequence[str]) -> Bytes:
 
 def _linked(joined: bytes, pattern: re.Pattern[bytes]) -> bytes:
     """What `pattern.sub` does, tried only where a link may start."""
-    lower = joined if pattern is _LINK else joined.lower()
+    if pattern is _LINK:
+        starts = sorted(place for word in _LINK_STARTS for place in _places(joined, word))
+    else:
+        codes = np.frombuffer(joined, np.uint8)
+        capitals = ((codes[:-1] == ord("H")) | (codes[:-1] == ord("W"))).nonzero()[0]
+        behind = codes[capitals + 1]
+        starts = capitals[(behind == ord("T")) | (behind == ord("t")) | (behind == ord("W"))].tolist()
     parts: list[bytes] = []
     end = 0
-    for start in sorted(place for word in _LINK_STARTS for place in _places(lower, word)):
+    for start in starts:
         if start >= end and (match := pattern.match(joined, start)):
             parts += joined[end:start], _LINK_BYTE
             end = match.end()

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sincerity import cleaning
 from sincerity.cleaning import HEAD, TAIL, TOKENS, clean
 
 RESERVED = {*TOKENS, "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"}
@@ -630,3 +631,67 @@ def test_words_of_look_alikes_are_folded_in_a_latin_text_and_left_in_their_own()
     assert body("\u0441\u043e\u0441\u043e comes now") == "coco comes now"
     russian = "\u043d\u0435 \u0437\u043d\u0430\u044e, \u0433\u0434\u0435 \u043e\u043d \u0436\u0438\u0432\u0451\u0442"
     assert not re.search("[A-Za-z]", body(russian))
+
+
+PIECES = (
+    *(
+        "http://",
+        "HTTPS:/",
+        "www.",
+        "htt...",
+        "hts...",
+        ".com",
+        ".io/x",
+        "e.g.",
+        "a-b.co",
+        "@ann",
+        "me@ex.org",
+        "x+y@a-b.de",
+    ),
+    *(
+        " ",
+        "  ",
+        "\n",
+        "\t",
+        ".",
+        "...",
+        "?!",
+        "\u2026",
+        "'",
+        "rock'n'roll",
+        "I'M",
+        "FREE",
+        "Read This Now",
+        "aaaa",
+        "\u00df\u00df",
+    ),
+    *(
+        "\u65e5\u65e5\u65e5\u65e5",
+        "\u65e5",
+        "\U0001f600",
+        "\x07",
+        "[",
+        "[URL]",
+        "#Tag",
+        "#",
+        "12.5",
+        "s:",
+        "/",
+        "(",
+        ")",
+    ),
+)
+"""What the patterns of the clean-up look for, and what is nearly that."""
+
+
+@TRACKED
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+def test_patterns_that_are_not_tried_would_have_changed_nothing(text: str) -> None:
+    found = clean(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cleaning, "_MAY_BE_URL", re.compile(""))
+        patch.setattr(cleaning, "_MAY_BE_MAIL", re.compile(""))
+        patch.setattr(cleaning, "_may_repeat", lambda text: True)
+        patch.setattr(cleaning, "_words", cleaning._WORD.findall)
+        assert clean(text) == found
+    assert clean(text, offsets=True)[:2] == found[:2]

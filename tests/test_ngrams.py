@@ -11,7 +11,7 @@ import pytest
 import tiny_cascade
 
 from sincerity import ModelError
-from sincerity.ngrams import _VALUES, FACTORS, LONGEST, NGrams
+from sincerity.ngrams import _LINK, _LINK_BYTE, _SHOUTED_LINK, _VALUES, FACTORS, LONGEST, NGrams, _linked
 
 DATA = Path(__file__).parents[1] / "data" / "messages"
 TEXTS = [json.loads(line)["text"] for line in (DATA / "test.jsonl").read_text("utf-8").splitlines()]
@@ -112,3 +112,40 @@ def test_the_numbers_that_hash_are_those_of_their_seed() -> None:
     random = np.random.Generator(np.random.PCG64(20_161_008))
     assert (random.integers(0, 1 << 32, 256, dtype=np.uint32) == _VALUES).all()
     assert (random.integers(0, 1 << 31, 32, dtype=np.uint32) * np.uint32(2) + np.uint32(1) == FACTORS).all()
+
+
+def test_links_looked_for_where_one_may_start_are_those_that_the_pattern_finds() -> None:
+    chance = random.Random(0)
+    pieces = (
+        "http",
+        "HTTP",
+        "hTTp",
+        "Http",
+        "https://",
+        "HTTPS:",
+        ":",
+        "/",
+        "www.",
+        "WWW.",
+        "Www.",
+        "H",
+        "W",
+        "a.b",
+        " ",
+        "\0",
+    )
+    for _ in range(2000):
+        joined = "".join(chance.choices(pieces, k=chance.randrange(12))).encode()
+        for pattern in (_LINK, _SHOUTED_LINK):
+            assert _linked(joined, pattern) == pattern.sub(_LINK_BYTE, joined)
+
+
+def test_weights_of_up_to_four_labels_are_summed_apart() -> None:
+    weights = np.random.default_rng(1).integers(-128, 128, (1 << 14, 4)).astype(np.int8)
+    weights[:, 1] = 127
+    weights[:, 2] = -128
+    texts = [*TEXTS[:50], "x" * LONGEST, " ".join("abcdefg" * 14)]
+    logits = np.log(NGrams(weights, 0.01).probabilities(texts))
+    alone = [np.log(NGrams(weights[:, [k, 2]], 0.01).probabilities(texts)) for k in range(4)]
+    for k in range(4):
+        assert np.allclose(logits[:, k] - logits[:, 2], alone[k][:, 0] - alone[k][:, 1])

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from sincerity.cleaning import _FOLD, _FOREIGN_WORD, _LATIN, _lookalikes, clean
-from sincerity.restoring import restored
+from sincerity.restoring import MOST_CANDIDATES, _candidates, frequent, restored
 
 ETA, OMEGA, PE = "\u03b7", "\u03c9", "\u043f"
 ORDINARY = "1a5d2bde95b0409652e49020ca440d93a219542c11a4a10fc9aa09b521f42746"
@@ -118,3 +118,15 @@ def test_ordinary_texts_are_cleaned_to_the_byte_as_the_models_know_them() -> Non
             count += 1
     assert count > 9000
     assert digest.hexdigest() == ORDINARY
+
+
+@pytest.mark.parametrize(
+    "word", ["t\u03b7e", "\u03b7\u03b7\u03b7", "TO\u03b7AY", "don'\u03b7", "\u03b7" * 40, "qx\u03b7zz"]
+)
+def test_candidates_are_the_first_words_of_the_list_that_have_the_known_letters(word: str) -> None:
+    fits = [
+        one
+        for one in frequent()
+        if len(one) == len(word) and all(a == b.lower() for a, b in zip(one, word, strict=True) if b.isascii())
+    ]
+    assert [one.word for one in _candidates(word)] == fits[:MOST_CANDIDATES]
