@@ -79,6 +79,7 @@ bench: $(VENV)/all
 robustness: $(VENV)/all
 	$(BIN)/python -m benchmarks.robustness
 	$(BIN)/python -m benchmarks.attribution
+	$(BIN)/python -m benchmarks.attribution models/sincerity-minilm-l3
 	$(BIN)/python -m benchmarks.documents
 
 bench-generalisation: $(VENV)/all

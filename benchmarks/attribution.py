@@ -1,13 +1,14 @@
 """Do the weights that `Model` gives to tokens say what moved it? Deletion test on the research data's dev messages.
 
     python -m benchmarks.attribution models/sincerity-minilm-l6
+    python -m benchmarks.attribution models/sincerity-minilm-l3
 
 Deletes the fifth of a text's tokens that pushed most toward its label, and ten random fifths, and compares how far the
 label's probability falls (comprehensiveness, DeYoung et al., ACL 2020). Cues and special tokens are left in place.
 On every fourth text, leaving out one token after the other, and one half after the other, choose a fifth too: the
 former costs as many passes as there are tokens, the latter two. Also measured: what reasons cost in batch, and how
 often a message with one of the forms of `sincerity.reasons` has the form's label; `--only-forms` measures no more
-than that. Writes benchmarks/results/attribution.json. Needs SINCERITY_DATA.
+than that. Writes the model's part of benchmarks/results/attribution.json. Needs SINCERITY_DATA.
 """
 
 from __future__ import annotations
@@ -165,20 +166,18 @@ def main(
     only_forms: Annotated[bool, typer.Option("--only-forms", help="Measure the forms anew, keep the rest.")] = False,
 ) -> None:
     rows = research_rows("dev")
-    result: dict[str, Any]
-    if only_forms:
-        result = json.loads((RESULTS / "attribution.json").read_text("utf-8"))
-    else:
+    path = RESULTS / "attribution.json"
+    result = json.loads(path.read_text("utf-8")) if path.is_file() else {"models": {}}
+    if not only_forms:
         texts = [text for row in rows[::every] if (text := clean(row.text).text)]
         model = Model(folder)
-        result = {
-            "model": model.config.name,
+        result["models"][model.config.name] = {
             **deletion_test(model, texts),
             "cost": cost(folder, [row.text for row in rows][:256]),
         }
     result["forms"] = {"dev": form_precision(rows), "train": form_precision(research_rows("train"))}
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "attribution.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+    path.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
     typer.echo(json.dumps(result, indent=1))
 
 

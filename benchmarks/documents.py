@@ -48,7 +48,7 @@ def documents() -> dict[Path, str]:
     texts[ROOT / "training" / "README.md"] = _filled(
         ROOT / "training" / "README.md",
         quantisation=table(tuple(quantisation["rows"][0]), [(*row.values(),) for row in quantisation["rows"]]),
-        attribution=_attribution(attribution),
+        attribution=_attribution(attribution["models"]),
         forms=_forms(attribution),
     )
     texts[ROOT / "benchmarks" / "README.md"] = _filled(
@@ -84,32 +84,37 @@ def _filled(path: Path, **tables: str) -> str:
     return text
 
 
-def _attribution(result: dict[str, Any]) -> str:
+def _attribution(models: dict[str, Any]) -> str:
+    """One table of all models whose graph explains, and the words about each below it."""
     rows = [
         (
-            name,
+            f"{name}: {label}",
             row["texts"],
             row["mean_fall"],
             row["mean_fall_at_random"],
             shown(row["difference_interval"]),
             row["texts_where_it_beats_random"],
         )
-        for name, row in result["labels"].items()
+        for name, result in models.items()
+        for label, row in result["labels"].items()
     ]
     head = (
-        "label", "texts", "fall of its probability", "the same at random", "difference, 95 %",
+        "model: label", "texts", "fall of its probability", "the same at random", "difference, 95 %",
         "texts where it beats random",
     )  # fmt: skip
+    return "\n\n".join((table(head, rows), *(_attribution_words(*item) for item in models.items())))
+
+
+def _attribution_words(name: str, result: dict[str, Any]) -> str:
     out = result["leaving_out"]
-    words = (
-        f"On {out['texts']} of these texts the fall is {out['mean_fall']}; choosing the tokens by leaving out one "
-        f"after the other ({out['passes_one_token_after_the_other']} passes a text) gives "
+    return (
+        f"{name}: on {out['texts']} of these texts the fall is {out['mean_fall']}; choosing the tokens by leaving out "
+        f"one after the other ({out['passes_one_token_after_the_other']} passes a text) gives "
         f"{out['mean_fall_one_token_after_the_other']}, by leaving out one half after the other (two passes) "
         f"{out['mean_fall_one_half_after_the_other']}. Labelling with reasons takes {result['cost']['times_plain']} "
         f"times as long as without. Correlation of sum and margin: {result['correlation_of_sum_and_margin']}, by "
         "construction."
     )
-    return table(head, rows) + f"\n\n{words}"
 
 
 def _forms(result: dict[str, Any]) -> str:

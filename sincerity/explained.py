@@ -4,21 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sincerity.prediction import Prediction
+from sincerity.prediction import Prediction, Status
 from sincerity.reasons import Reason
 
 _TOWARD, _AWAY, _PLAIN = "\x1b[32m", "\x1b[31m", "\x1b[0m"
 _FAINTEST = 0.15
 """Words with less than this share of the strongest one's weight are not coloured."""
+_LEAST = 0.05
+"""Weights that would be shown as 0.0 are not."""
+_NOTES = {
+    Status.BLANK: "nothing visible to judge: these are the shares of the labels in general",
+    Status.LANGUAGE: "plainly not English: labelled, but never certain",
+    Status.TRUNCATED: "long: only its beginning and its end were read",
+}
 _NO_CONTROLS = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)])
 
 
 def lines(text: str, prediction: Prediction, most: int, *, colour: bool) -> Iterator[str]:
-    """The text, its forms, then its strongest words and traits, a line each."""
+    """The text, what is special about it, its forms, then its strongest words and traits, a line each."""
     words = [one for one in prediction.reasons if not one.evidence or one.end == one.start]
-    yield _coloured(text, words) if colour else _plain(text)
+    if prediction.status != Status.BLANK:
+        yield _coloured(text, words) if colour else _plain(text)
+    if note := _NOTES.get(prediction.status):
+        yield f"({note})"
     forms = [one for one in prediction.reasons if one.evidence and one.end > one.start]
-    for one in (*forms, *words[:most]):
+    for one in (*forms, *(one for one in words[:most] if abs(one.weight) >= _LEAST)):
         said = " ".join(_plain(one.text).split())
         named = f"{one.evidence}: {said}" if said and one.evidence else one.evidence or said
         number = f"{one.weight:+5.1f}"

@@ -133,7 +133,7 @@ def margins(texts: Sequence[str]) -> NDArray[np.float64]:
         common = len(words.intersection(tokens))
         if common < 2 or 4 * common < len(tokens):
             view = folded(text)
-            if not view.isascii() and _is_of_another_script(view):
+            if not text.isascii() and (_is_of_another_script(view) or _only_looks_latin(text, view)):
                 found[i] = np.inf
             else:
                 unsettled.append(i)
@@ -232,3 +232,15 @@ def _is_of_another_script(text: str) -> bool:
     """Whether letters outside the Latin script are more than a third of all letters."""
     others = sum(char > "\x7f" and char.isalpha() for char in text)
     return others > 0 and 2 * others > sum(char.isalpha() for char in _TOKEN.sub("", text)) - others
+
+
+def _only_looks_latin(text: str, view: str) -> bool:
+    """Whether most letters are of another script, and what they look like is no English: Russian has short sentences
+    of letters that all look Latin. English in disguise has English words in its folded view."""
+    letters = [char for char in text.translate(_FOLD) if char.isalpha()]
+    if 2 * sum(char > "\x7f" for char in letters) <= len(letters):
+        return False
+    from sincerity.restoring import frequent  # not before it is needed
+
+    words = re.findall(r"[a-z]{2,}", _TOKEN.sub("", view).lower())
+    return 2 * sum(word in frequent() for word in words) <= len(words)

@@ -132,3 +132,28 @@ def test_blank_goes_before_language_and_language_before_truncated(classifier: Cl
 def test_models_of_other_people_get_no_language_status(tmp_path: Path) -> None:
     texts = ["el perro de mi hermana no quiere salir hoy", "k"]
     assert {one.status for one in Classifier(tiny_model.write(tmp_path)).classify(texts)} == {Status.OK}
+
+
+def test_russian_and_greek_of_letters_that_all_look_latin_are_foreign_and_english_in_disguise_is_not() -> None:
+    other = (
+        "\u0412\u043e\u0439\u043d\u0430",
+        "\u0443 \u043d\u0430\u0441 \u0432\u0441\u0435 \u0445\u043e\u0440\u043e\u0448\u043e",
+        "\u0397 \u03b1\u03b3\u03bf\u03c1\u03ac",
+    )
+    assert foreign(other) == [True] * 3
+    latin = "see you at the market on sunday"
+    disguised = latin.translate(str.maketrans("eoacpxyi", "\u0435\u043e\u0430\u0441\u0440\u0445\u0443\u0456"))
+    letters = {
+        "s": "\u0455",
+        "u": "\u057d",
+        "t": "\u03c4",
+        "h": "\u04bb",
+        "m": "\u043c",
+        "r": "\u0433",
+        "k": "\u043a",
+        "n": "\u0578",
+        "d": "\u0501",
+    }
+    wholly = disguised.translate(str.maketrans(letters))
+    assert sum(map(str.isascii, wholly.replace(" ", ""))) <= 1
+    assert foreign([disguised, wholly, "\uff42\uff55\uff59 \uff4e\uff4f\uff57"]) == [False] * 3

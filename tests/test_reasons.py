@@ -183,6 +183,16 @@ def test_colours_mark_what_pushed_and_nothing_steers_the_terminal(explaining: Cl
     assert "\x1b[2J" not in shown
 
 
+def test_the_command_line_says_what_is_special_about_a_text(explaining: Classifier) -> None:
+    from sincerity.explained import lines
+
+    blank, foreign = "\u200b", "Wir sehen uns dann morgen Abend bei uns zu Hause, bring bitte Brot mit"
+    said = [[*lines(one, explaining.classify(one, explain=True), 8, colour=False)] for one in (blank, foreign)]
+    assert said[0] == ["(nothing visible to judge: these are the shares of the labels in general)"]
+    assert said[1][:2] == [foreign, "(plainly not English: labelled, but never certain)"]
+    assert not [line for line in said[1] if "0.0 " in line]
+
+
 def test_a_table_gets_a_column_of_reasons(explaining: Classifier, tmp_path: Path) -> None:
     (tmp_path / "posts.csv").write_text(f"id,text\n1,{TEXTS[0]}\n2,\n", "utf-8")
     rows = list(csv.DictReader(io.StringIO(sincerity("batch", str(tmp_path / "posts.csv"), "--explain"))))
