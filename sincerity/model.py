@@ -366,6 +366,7 @@ def _load_session(folder: Path, device: str) -> ort.InferenceSession:
     path = folder / (graph_name(folder) or GRAPHS[0])
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1  # whole batches run side by side instead
+    options.enable_mem_pattern = False  # batches have all shapes: a plan for each holds memory and saves no time
     options.log_severity_level = 3
     try:
         session = ort.InferenceSession(
