@@ -12,6 +12,12 @@ that way; what is found with a small encoder and few rows need not hold for a la
 
 tries what concerns labels, rows and texts (not the settings of a network) on a regression over n-grams, in seconds a
 run and on all rows.
+
+    python -m training.levers all-mpnet-base-v2 --starts-only --lower 8 --epochs 2 --learning-rate 5e-5 --every 4 \\
+        --scores build/mpnet.npz --out training/levers-mpnet.json
+
+tries a large encoder: its lowest layers stay as they are, so that what they give is computed once, and training takes
+a third of the time.
 """
 
 from __future__ import annotations
@@ -21,7 +27,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,7 +37,7 @@ import torch
 import typer
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score
-from transformers import set_seed
+from transformers import PreTrainedModel, set_seed
 
 from sincerity.cleaning import CUES, clean
 from sincerity.labels import Label
@@ -46,6 +52,7 @@ LABELS = [str(label) for label in Label]
 NGRAMS = "ngrams"
 """Instead of an encoder: a regression over n-grams."""
 BATCH = 64
+EPOCHS, LEARNING_RATE = 1, 2e-4
 DRAWS = 1000
 
 
@@ -58,8 +65,10 @@ class Lever:
     text: Callable[[str], str] = lambda text: text
     start: Path | None = None
     """Another encoder than the other runs' one."""
-    epochs: int = 1
-    learning_rate: float = 2e-4
+    epochs: int = EPOCHS
+    learning_rate: float = LEARNING_RATE
+    lower: int = 0
+    """Lowest layers that stay as they are, with the embeddings; what they give is computed once."""
     max_length: int = RELEASED.max_length
     average: float = 0.0
     """Decay of the running average of the weights; 0 for none."""
@@ -104,9 +113,9 @@ def levers(rows: list[Row]) -> dict[str, Lever]:
 SETTINGS = {
     "the same, another seed": Lever(seed=8),
     "weights averaged": Lever(average=0.995),
-    "half the learning rate": Lever(learning_rate=1e-4),
-    "twice the learning rate": Lever(learning_rate=4e-4),
-    "twice the epochs": Lever(epochs=2),
+    "half the learning rate": Lever(learning_rate=LEARNING_RATE / 2),
+    "twice the learning rate": Lever(learning_rate=2 * LEARNING_RATE),
+    "twice the epochs": Lever(epochs=2 * EPOCHS),
     "48 tokens": Lever(max_length=48),
 }
 """Levers that only a network has."""
@@ -130,18 +139,27 @@ def fine_tune(base: str, lever: Lever, rows: list[Row], asked: list[Row]) -> NDA
     """Probabilities (texts, labels) for `asked` after training on `rows`."""
     set_seed(lever.seed)
     model, tokenizer = load_base(str(lever.start or base), LABELS, lever.max_length)
+    known, questions = (
+        _Texts(tokenizer([lever.text(clean(row.text).text) for row in some], truncation=True)["input_ids"], model)
+        for some in (rows, asked)
+    )
+    if lever.lower:
+        encoder = model.base_model.encoder
+        layers, encoder.layer = encoder.layer, encoder.layer[: lever.lower]
+        for some in (known, questions):
+            some.pass_through(model.eval())
+        model.base_model.embeddings, encoder.layer = _Given(), layers[lever.lower :]
     model.train()
-    tokens = tokenizer([lever.text(clean(row.text).text) for row in rows], truncation=True)["input_ids"]
     weights = torch.tensor([lever.weight(row) for row in rows])
     targets = torch.tensor([lever.target(row) for row in rows])
-    batches = _batches(tokens, [i for i, weight in enumerate(weights) if weight > 0], lever)
+    batches = _batches(known.tokens, [i for i, weight in enumerate(weights) if weight > 0], lever)
     optimizer = torch.optim.AdamW(model.parameters(), lr=lever.learning_rate, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min(1, 20 * step / len(batches), 1 - step / len(batches))
     )
     averaged = deepcopy(model)
     for batch in batches:
-        logits = model(**_padded([tokens[i] for i in batch])).logits
+        logits = model(**known.feed(batch)).logits
         losses = torch.nn.functional.cross_entropy(logits, targets[batch], reduction="none")
         (losses * weights[batch]).mean().backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -151,13 +169,47 @@ def fine_tune(base: str, lever: Lever, rows: list[Row], asked: list[Row]) -> NDA
         with torch.no_grad():
             for old, new in zip(averaged.parameters(), model.parameters(), strict=True):
                 old.lerp_(new, 1 - lever.average)
-    texts = tokenizer([lever.text(clean(row.text).text) for row in asked], truncation=True)["input_ids"]
     found = np.zeros((len(asked), len(LABELS)))
     averaged.eval()
     with torch.inference_mode():
-        for batch in _by_length(texts, range(len(asked))):
-            found[batch] = averaged(**_padded([texts[i] for i in batch])).logits.softmax(-1).numpy()
+        for batch in _by_length(questions.tokens, range(len(asked))):
+            found[batch] = averaged(**questions.feed(batch)).logits.softmax(-1).numpy()
     return found
+
+
+class _Texts:
+    """Tokens of some texts, and of each what the lowest layers made of it, once they were asked."""
+
+    def __init__(self, tokens: list[list[int]], model: PreTrainedModel) -> None:
+        self.tokens = tokens
+        self._padding = model.config.pad_token_id
+        self._states: list[torch.Tensor] = []
+
+    def pass_through(self, model: PreTrainedModel) -> None:
+        states: dict[int, torch.Tensor] = {}
+        with torch.inference_mode():
+            for batch in _by_length(self.tokens, range(len(self.tokens))):
+                below = model.base_model(**self.feed(batch)).last_hidden_state
+                states |= {i: row[: len(self.tokens[i])].half() for i, row in zip(batch, below, strict=True)}
+        self._states = [states[i] for i in range(len(self.tokens))]
+
+    def feed(self, batch: list[int]) -> dict[str, torch.Tensor]:
+        """One batch, padded to its longest text."""
+        lengths = torch.tensor([len(self.tokens[i]) for i in batch])
+        mask = (torch.arange(int(lengths.max())) < lengths[:, None]).long()
+        if self._states:
+            padded = torch.nn.utils.rnn.pad_sequence([self._states[i] for i in batch], batch_first=True)
+            return {"inputs_embeds": padded.float(), "attention_mask": mask}
+        rows = [torch.tensor(self.tokens[i]) for i in batch]
+        ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=self._padding)
+        return {"input_ids": ids, "attention_mask": mask}
+
+
+class _Given(torch.nn.Module):
+    """In place of a model's embeddings: states that are there already."""
+
+    def forward(self, *, inputs_embeds: torch.Tensor, **_: Any) -> torch.Tensor:
+        return inputs_embeds
 
 
 def _batches(tokens: list[list[int]], rows: list[int], lever: Lever) -> list[list[int]]:
@@ -174,13 +226,6 @@ def _batches(tokens: list[list[int]], rows: list[int], lever: Lever) -> list[lis
 def _by_length(tokens: list[list[int]], rows: Any) -> list[list[int]]:
     ordered = sorted(map(int, rows), key=lambda i: len(tokens[i]))
     return [ordered[start : start + BATCH] for start in range(0, len(ordered), BATCH)]
-
-
-def _padded(tokens: list[list[int]]) -> dict[str, torch.Tensor]:
-    ids = torch.zeros(len(tokens), max(map(len, tokens)), dtype=torch.long)
-    for row, some in enumerate(tokens):
-        ids[row, : len(some)] = torch.tensor(some)
-    return {"input_ids": ids, "attention_mask": (ids > 0).long()}
 
 
 def compared(found: NDArray[np.float64], first: NDArray[np.float64], truth: NDArray[np.int64]) -> dict[str, Any]:
@@ -217,6 +262,10 @@ def main(
     start: Annotated[list[str] | None, typer.Option(help="NAME=FOLDER: one more run from another encoder.")] = None,
     starts_only: Annotated[bool, typer.Option(help="Leave out all levers but those of --start.")] = False,
     every: Annotated[int, typer.Option(min=1, help="Train on every n-th labelled row.")] = 1,
+    epochs: Annotated[int, typer.Option(min=1, help="Of every run; one lever doubles them.")] = EPOCHS,
+    learning_rate: Annotated[float, typer.Option(help="Of every run; two levers change it.")] = LEARNING_RATE,
+    lower: Annotated[int, typer.Option(min=0, help="Lowest layers that no run changes.")] = 0,
+    scores: Annotated[Path | None, typer.Option(help="File for what the first run says of validation.")] = None,
     out: Annotated[Path, typer.Option(help="File for the results.")] = Path("training/levers.json"),
 ) -> None:
     train, asked = split_rows(training_rows())
@@ -228,14 +277,22 @@ def main(
     chosen = levers(rows)
     if base != NGRAMS:
         chosen = (dict(islice(chosen.items(), 1)) if starts_only else chosen | SETTINGS) | starts(start or [])
-    for name, lever in chosen.items():
+    for name, change in chosen.items():
         started = time.monotonic()
+        lever = replace(
+            change,
+            epochs=change.epochs // EPOCHS * epochs,
+            learning_rate=change.learning_rate / LEARNING_RATE * learning_rate,
+            lower=lower,
+        )
         found[name] = regress(lever, rows, asked) if base == NGRAMS else fine_tune(base, lever, rows, asked)
         first = next(iter(found.values()))
         results[name] = compared(found[name], first, truth) | {"seconds": round(time.monotonic() - started)}
         if lever.seed != Lever().seed:
             results["both seeds, probabilities averaged"] = compared((first + found[name]) / 2, first, truth)
         typer.echo(f"{name}: {results[name]}", err=True)
+        if scores and len(found) == 1:
+            np.savez(scores, ids=np.array([row.id for row in asked]), probs=first.round(4).astype(np.float16))
         about = {"trained": len(rows), "asked": len(asked), "runs": results}
         out.write_text(json.dumps(about, indent=1) + "\n", "utf-8")
 
