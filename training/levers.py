@@ -13,7 +13,7 @@ that way; what is found with a small encoder and few rows need not hold for a la
 tries what concerns labels, rows and texts (not the settings of a network) on a regression over n-grams, in seconds a
 run and on all rows.
 
-    python -m training.levers all-mpnet-base-v2 --starts-only --lower 8 --epochs 2 --learning-rate 5e-5 --every 4 \\
+    python -m training.levers all-mpnet-base-v2 --levers none --lower 8 --epochs 2 --learning-rate 5e-5 --every 4 \\
         --scores build/mpnet.npz --out training/levers-mpnet.json
 
 tries a large encoder: its lowest layers stay as they are, so that what they give is computed once, and training takes
@@ -28,6 +28,7 @@ from collections import Counter
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -54,6 +55,12 @@ NGRAMS = "ngrams"
 BATCH = 64
 EPOCHS, LEARNING_RATE = 1, 2e-4
 DRAWS = 1000
+
+
+class Tried(StrEnum):
+    all = "all"
+    settings = "settings"
+    none = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,7 +267,7 @@ def starts(named: list[str]) -> dict[str, Lever]:
 def main(
     base: Annotated[str, typer.Argument(help="The small encoder that every run starts from, or ngrams.")],
     start: Annotated[list[str] | None, typer.Option(help="NAME=FOLDER: one more run from another encoder.")] = None,
-    starts_only: Annotated[bool, typer.Option(help="Leave out all levers but those of --start.")] = False,
+    tried: Annotated[Tried, typer.Option("--levers", help="Which, beside those of --start.")] = Tried.all,
     every: Annotated[int, typer.Option(min=1, help="Train on every n-th labelled row.")] = 1,
     epochs: Annotated[int, typer.Option(min=1, help="Of every run; one lever doubles them.")] = EPOCHS,
     learning_rate: Annotated[float, typer.Option(help="Of every run; two levers change it.")] = LEARNING_RATE,
@@ -276,7 +283,12 @@ def main(
     found: dict[str, NDArray[np.float64]] = {}
     chosen = levers(rows)
     if base != NGRAMS:
-        chosen = (dict(islice(chosen.items(), 1)) if starts_only else chosen | SETTINGS) | starts(start or [])
+        first_only = dict(islice(chosen.items(), 1))
+        chosen = {
+            Tried.all: chosen | SETTINGS,
+            Tried.settings: first_only | SETTINGS,
+            Tried.none: first_only,
+        }[tried] | starts(start or [])
     for name, change in chosen.items():
         started = time.monotonic()
         lever = replace(
