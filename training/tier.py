@@ -26,7 +26,7 @@ from sincerity.integrity import NGRAMS
 from sincerity.labels import Label
 from sincerity.ngrams import FACTORS, LONGEST, NGrams, buffers, groups
 from training.command import run
-from training.corpus import CorpusError, data_folder, in_validation, read_jsonl, training_rows
+from training.corpus import OWN_SOURCE, CorpusError, data_folder, in_validation, read_jsonl, training_rows
 from training.manifest import write_manifest
 from training.prepare import soft_target
 
@@ -34,6 +34,8 @@ BITS = 18
 PENALTY = 0.1
 """Of the squared weights; one text's log-loss counts 1."""
 ITERATIONS = 60
+OWN_REPEATS = 5
+"""Times that each of our own texts counts: few of them stand for forms that the pool lacks."""
 CLIPS = (8.0, 6.0, 4.0, 3.0, 2.0)
 """Largest weights, in units of a bell curve's width times ten, that are tried before rounding to 8 bits."""
 
@@ -140,6 +142,7 @@ def main(
     parts = np.array([part(id_) for id_ in ids])
     fitted, held = parts == FITTING, parts == CHOOSING
     rows = [row for row in training_rows() if not in_validation(row.group)]
+    rows += [row for row in rows if row.source == OWN_SOURCE] * (OWN_REPEATS - 1)
     train = [text for text, use in zip(texts, fitted, strict=True) if use] + [row.text for row in rows]
     targets = np.concatenate([probabilities[fitted], [soft_target(row, labels) for row in rows]])
     test = [text for text, use in zip(texts, held, strict=True) if use]
