@@ -116,8 +116,8 @@ class Cascade:
         self._config = config
         self._batch_size = batch_size
         self.turn = threading.Lock()
-        """Whoever counts n-grams, or does other work in short steps, holds it: threads that hand the interpreter over
-        at each step are slower together than one after the other. Graphs are computed without it."""
+        """Whoever counts n-grams, or does other work in short steps, holds it, so that two threads do not hand the
+        interpreter over at each step. Graphs are computed without it."""
         self._ngrams: tuple[NGrams, NDArray[np.float64]] | None = None
         self._graphs: list[tuple[_Graph, NDArray[np.float64]]] = []
         names: list[str] = []
