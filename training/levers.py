@@ -78,7 +78,7 @@ class Lever:
     """Lowest layers that stay as they are, with the embeddings; what they give is computed once."""
     max_length: int = RELEASED.max_length
     average: float = 0.0
-    """Decay of the running average of the weights; 0 for none."""
+    """Share of the steps that the running average of the weights spans; 0 for none."""
     seed: int = 7
 
 
@@ -119,7 +119,7 @@ def levers(rows: list[Row]) -> dict[str, Lever]:
 
 SETTINGS = {
     "the same, another seed": Lever(seed=8),
-    "weights averaged": Lever(average=0.995),
+    "weights averaged": Lever(average=0.1),
     "half the learning rate": Lever(learning_rate=LEARNING_RATE / 2),
     "twice the learning rate": Lever(learning_rate=2 * LEARNING_RATE),
     "twice the epochs": Lever(epochs=2 * EPOCHS),
@@ -164,7 +164,7 @@ def fine_tune(base: str, lever: Lever, rows: list[Row], asked: list[Row]) -> NDA
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min(1, 20 * step / len(batches), 1 - step / len(batches))
     )
-    averaged = deepcopy(model)
+    averaged, pace = deepcopy(model), min(1.0, 1 / max(1e-9, lever.average * len(batches)))
     for batch in batches:
         logits = model(**known.feed(batch)).logits
         losses = torch.nn.functional.cross_entropy(logits, targets[batch], reduction="none")
@@ -175,7 +175,7 @@ def fine_tune(base: str, lever: Lever, rows: list[Row], asked: list[Row]) -> NDA
         optimizer.zero_grad()
         with torch.no_grad():
             for old, new in zip(averaged.parameters(), model.parameters(), strict=True):
-                old.lerp_(new, 1 - lever.average)
+                old.lerp_(new, pace)
     found = np.zeros((len(asked), len(LABELS)))
     averaged.eval()
     with torch.inference_mode():
