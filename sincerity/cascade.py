@@ -29,6 +29,7 @@ from sincerity.folders import model_folder, shipped_models
 from sincerity.integrity import MANIFEST, NGRAMS, sha256, verify
 from sincerity.ngrams import NGRAMS_VERSION, NGrams
 from sincerity.reasons import Reason, explain
+from sincerity.spelling import respelt
 
 if TYPE_CHECKING:
     from sincerity.model import Model, ModelConfig
@@ -205,7 +206,7 @@ class Cascade:
     def _views(self, texts: Sequence[str], *, offsets: bool = False) -> list[Cleaned]:
         """What the graphs read of each text."""
         if self._config.cleaned:
-            return [clean(text, offsets=offsets) for text in texts]
+            return [respelt(clean(text, offsets=offsets)) for text in texts]
         # a tokenizer takes time and memory in proportion to what it then cuts off; and no lone surrogates
         most = 16 * self._config.max_length
         views = (text[:most].encode("utf-8", "replace").decode() for text in texts)

@@ -35,9 +35,13 @@ def test_the_wheel_holds_what_inference_reads_and_nothing_else(wheel: Path) -> N
         "SHA256SUMS",
     ):
         assert f"{model}/{name}" in names
-    assert {"sincerity/py.typed", "sincerity/lookalikes.txt", "sincerity/frequent.txt", "sincerity/pairs.npy"} <= set(
-        names
-    )
+    assert {
+        "sincerity/py.typed",
+        "sincerity/lookalikes.txt",
+        "sincerity/frequent.txt",
+        "sincerity/known.txt",
+        "sincerity/pairs.npy",
+    } <= set(names)
     tops = {name.partition("/")[0] for name in names}
     assert tops == {"sincerity", next(top for top in tops if top.endswith(".dist-info"))}
     assert not [
