@@ -21,6 +21,7 @@ from sincerity.cleaning import clean
 from sincerity.integrity import NGRAMS, graph_name
 from sincerity.model import Model, batches
 from sincerity.ngrams import NGrams
+from sincerity.spelling import respelt
 
 ROUNDS = 3
 BATCH = 32
@@ -41,8 +42,8 @@ def measure_stages(texts: Sequence[str], folders: dict[str, Path]) -> dict[str, 
     if (folder / NGRAMS).is_file():
         ngrams = NGrams.read(folder / NGRAMS, labels, 0.03)
         stage["n-grams"] = _microseconds(lambda: ngrams.probabilities(texts), len(texts))
-    stage["clean-up"] = _microseconds(lambda: [clean(text) for text in texts], len(texts))
-    views = [view for view in (clean(text).text for text in texts) if view]
+    stage["clean-up"] = _microseconds(lambda: [respelt(clean(text)) for text in texts], len(texts))
+    views = [view for view in (respelt(clean(text)).text for text in texts) if view]
     peak = _peak()
     for name, path in folders.items():
         model = Model(path)

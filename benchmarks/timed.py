@@ -109,13 +109,14 @@ def pipeline(order: str) -> dict[str, Any]:
     import transformers
 
     from sincerity.cleaning import clean
+    from sincerity.spelling import respelt
     from training.rebuild import torch_model
 
     folder = Path(json.loads((FOLDER / "folders.json").read_text("utf-8"))["default"])
     transformers.logging.set_verbosity_error()
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     classify = transformers.pipeline("text-classification", model=torch_model(folder), tokenizer=tokenizer, top_k=None)
-    views = [clean(text).text for text in texts_of(order)]
+    views = [respelt(clean(text)).text for text in texts_of(order)]
     batches = [views[at : at + PIPELINE_BATCH] for at in range(0, len(views), PIPELINE_BATCH)][::EVERY]
     label = lambda texts: classify(texts, batch_size=PIPELINE_BATCH, truncation=True)  # noqa: E731
     label(batches[len(batches) // 2])

@@ -15,6 +15,7 @@ from hub_client import ROOT, LoopbackHub
 
 from sincerity.cleaning import clean
 from sincerity.folders import shipped_models
+from sincerity.spelling import respelt
 
 TEXTS = 200
 LONG = "; ".join(map(chr, range(ord("a"), ord("z") + 1))) * 5
@@ -58,7 +59,7 @@ def published(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     texts = [*(rows[i * len(rows) // TEXTS] for i in range(TEXTS)), LONG]
     raw, cleaned = folder / "raw.json", folder / "cleaned.json"
     raw.write_text(json.dumps(texts), "utf-8")
-    cleaned.write_text(json.dumps([clean(text).text for text in texts]), "utf-8")
+    cleaned.write_text(json.dumps([respelt(clean(text)).text for text in texts]), "utf-8")
     with LoopbackHub(folder / "hub") as hub:
         weights = [] if importlib.util.find_spec("torch") else ["--no-weights"]
         done = hub.run(

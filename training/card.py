@@ -29,7 +29,8 @@ from sincerity import Classifier
 Classifier.from_pretrained("{path}").classify("Thanks for following! Check out our page for daily deals.")
 ```
 
-The model reads cleaned text. With other runtimes, pass `sincerity.cleaning.clean(text).text` to the text-classification
+The model reads cleaned text. With other runtimes, pass `respelt(clean(text)).text` (`sincerity.cleaning`,
+`sincerity.spelling`) to the text-classification
 pipeline of transformers.js (`dtype: "q8"`) or of transformers (with `truncation=True`). The latter needs
 `model.safetensors`: on the Hub it lies beside this card, in a checkout of sincerity `training.rebuild` makes it of the
 8-bit graph. It computes in float: what is nearly a tie may get another label there.
