@@ -136,18 +136,19 @@ def command(texts: list[str], rows: int) -> dict[str, Any]:
     folder = json.loads((FOLDER / "folders.json").read_text("utf-8"))["default"]
     print(f"{datetime.now():%H:%M:%S} sincerity batch, {rows} rows", file=sys.stderr, flush=True)
     started = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "sincerity", "batch", str(source), "-o", str(target), "--text-column", "text", "--model",
-         folder], stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
     held = []
-    while process.poll() is None:
-        held.append(peak_megabytes(process.pid))
-        time.sleep(0.1)
-    seconds = time.perf_counter() - started
-    if process.returncode:
-        errors = process.stderr.read().strip().splitlines() if process.stderr else []
-        raise SpeedError(f"sincerity batch failed: {(errors or ['no message'])[-1]}")
+    with (FOLDER / "errors.txt").open("w+", encoding="utf-8") as errors:  # a pipe that nobody reads would fill up
+        process = subprocess.Popen(
+            [sys.executable, "-m", "sincerity", "batch", str(source), "-o", str(target), "--text-column", "text",
+             "--model", folder], stderr=errors,
+        )  # fmt: skip
+        while process.poll() is None:
+            held.append(peak_megabytes(process.pid))
+            time.sleep(0.1)
+        seconds = time.perf_counter() - started
+        if process.returncode:
+            errors.seek(0)
+            raise SpeedError(f"sincerity batch failed: {(errors.read().strip().splitlines() or ['no message'])[-1]}")
     return {
         "rows": rows,
         "rows_per_second": round(rows / seconds, 1),

@@ -105,12 +105,11 @@ def _command(result: dict[str, Any]) -> str:
         f"{NAMES[name]}: {last['texts']} texts, {_rate(last)} a second in {last['megabytes']:.0f} MB at most"
         for name, (*_, last) in result["growth"].items()
     )
-    early = command.get("megabytes_in_first_quarter")
-    flat = f" ({early:.0f} in the first quarter of the time)" if early else ""
     return (
         f"`sincerity batch` on {command['rows']} rows: {_short(command['rows_per_second'])} rows a second, start "
         f"included, {command['rows_per_second'] / rate:.0%} of the rate above, in {command['megabytes']:.0f} MB at "
-        f"most{flat}. The longest streams: {streams}."
+        f"most ({command['megabytes_in_first_quarter']:.0f} in the first quarter of the time). The longest streams: "
+        f"{streams}."
     )
 
 

@@ -67,8 +67,8 @@ def mended(word: str) -> str:
     counts, lower = frequent(), word.lower()
     if len(word) < LEAST_LETTERS or lower in counts or _known(lower):
         return word
-    near = sorted({(count, one) for one in slips(lower) if (count := counts.get(one, 0)) >= LEAST_TEXTS}, reverse=True)
-    near = [(count, one) for count, one in near if len(one) >= LEAST_LETTERS]
+    fitting = {one for one in slips(lower) if len(one) >= LEAST_LETTERS and counts.get(one, 0) >= LEAST_TEXTS}
+    near = sorted(((counts[one], one) for one in fitting), reverse=True)
     if not near or (len(near) > 1 and near[0][0] <= LEAST_TIMES * near[1][0]):
         return word
     return near[0][1].capitalize() if word[0].isupper() else near[0][1]

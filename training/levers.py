@@ -164,7 +164,7 @@ def fine_tune(base: str, lever: Lever, rows: list[Row], asked: list[Row]) -> NDA
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min(1, 20 * step / len(batches), 1 - step / len(batches))
     )
-    averaged, pace = deepcopy(model), min(1.0, 1 / max(1e-9, lever.average * len(batches)))
+    averaged, pace = deepcopy(model), 1 / max(1, lever.average * len(batches))
     for batch in batches:
         logits = model(**known.feed(batch)).logits
         losses = torch.nn.functional.cross_entropy(logits, targets[batch], reduction="none")
