@@ -11,6 +11,7 @@ medians count. No result is cached, thresholds are those of the model's config. 
 
 from __future__ import annotations
 
+import compileall
 import csv
 import json
 import os
@@ -110,7 +111,12 @@ def agreement(systems: list[str]) -> dict[str, Any]:
 
 
 def starts() -> dict[str, float]:
-    """Seconds of whole processes, median: importing the libraries, the first label, the command's help."""
+    """Seconds of whole processes, median: importing the libraries, the first label, the command's help.
+
+    With bytecode, as pip leaves it: not everybody's environment lets Python write it.
+    """
+    for package in ("sincerity", "benchmarks"):
+        compileall.compile_dir(package, quiet=1)
     help_ = [sys.executable, "-m", "sincerity", "--help"]
     found: dict[str, list[float]] = {"libraries": [], "default": [], "accurate": [], "help": []}
     for _ in range(STARTS):

@@ -130,12 +130,12 @@ class Cascade:
             elif (found := _at_hand(tier, folder)) is not None:
                 self._graphs.append((_Graph(found, device), margins))
                 names.append(tier.model)
-        self._graphs.append((_Graph(folder, device), np.zeros(len(config.labels))))
+        self._graphs.append((_Graph(folder, device, verified=True), np.zeros(len(config.labels))))
         self.names = (*names, config.name)
         if names:
             require_files(folder)
         else:
-            self._graphs[-1][0].load(verified=True)
+            self._graphs[-1][0].load()
 
     @property
     def own(self) -> Model:
@@ -223,8 +223,8 @@ class Cascade:
 class _Graph:
     """A model that is loaded when it is first needed."""
 
-    def __init__(self, folder: Path, device: str) -> None:
-        self._folder, self._device = folder, device
+    def __init__(self, folder: Path, device: str, *, verified: bool = False) -> None:
+        self._folder, self._device, self._verified = folder, device, verified
         self._lock = threading.Lock()
         self._model: Model | None = None
 
@@ -232,12 +232,12 @@ class _Graph:
     def model(self) -> Model:
         return self._model or self.load()
 
-    def load(self, *, verified: bool = False) -> Model:
+    def load(self) -> Model:
         with self._lock:
             if self._model is None:
                 from sincerity.model import Model  # onnxruntime and tokenizers, not before they are needed
 
-                self._model = Model(self._folder, verified=verified, device=self._device)
+                self._model = Model(self._folder, verified=self._verified, device=self._device)
             return self._model
 
 

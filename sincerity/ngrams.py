@@ -47,12 +47,9 @@ class NGrams:
         self._labels = weights.shape[1]
         self._bits = weights.shape[0].bit_length() - 1
         self._step = step
-        # three labels share an integer, so that one look-up and few sums serve all three
-        columns = weights.astype(np.int64) + _BIAS
-        self._packed = [
-            (columns[:, first : first + 3] << _COLUMN_BITS * np.arange(min(3, self._labels - first))).sum(axis=1)
-            for first in range(0, self._labels, 3)
-        ]
+        # three labels share an integer, so that one look-up serves all three
+        columns = [column + _BIAS << _COLUMN_BITS * (k % 3) for k, column in enumerate(weights.T.astype(np.int32))]
+        self._packed = [sum(columns[first : first + 3]) for first in range(0, self._labels, 3)]
 
     @classmethod
     def read(cls, path: Path, labels: int, step: float) -> NGrams:
@@ -83,20 +80,19 @@ class NGrams:
         """Sums of weights (texts, labels) and numbers of n-grams (texts,), and which texts have no word."""
         found = groups(buffer)
         count = np.zeros(len(found[0].starts), np.int64)
-        totals = [np.zeros(len(count), np.int64) for _ in self._packed]
+        totals = np.zeros((self._labels, len(count)), np.int64)
         for first, last in _ALIKE:
             starts, size = found[first].starts, len(found[first].hashes)
             count += (last - first) * _lengths(starts, size)
-            packed = [np.zeros(size, np.int64) for _ in self._packed]
+            packed = [np.zeros(size, np.int32) for _ in self._packed]
             for factor, group in zip(FACTORS[first:last], found[first:last], strict=True):
                 buckets = group.buckets(factor, self._bits)
                 for places, weights in zip(packed, self._packed, strict=True):
-                    places += weights.take(buckets)
-            for total, places in zip(totals, packed, strict=True):
-                total += np.add.reduceat(places, starts)
-        columns = [totals[k // 3] >> _COLUMN_BITS * (k % 3) & _COLUMN for k in range(self._labels)]
+                    places += weights.take(buckets, mode="clip")  # none is outside, and not to look for them is faster
+            for k, total in enumerate(totals):
+                total += np.add.reduceat(packed[k // 3] >> _COLUMN_BITS * (k % 3) & _COLUMN, starts)
         wordless = _lengths(found[0].starts, len(found[0].hashes)) == 1  # nothing but the gap before it
-        return np.stack(columns, axis=1) - _BIAS * count[:, None], count, wordless
+        return totals.T - _BIAS * count[:, None], count, wordless
 
 
 def _lengths(starts: Ints, end: int) -> Ints:
@@ -111,8 +107,8 @@ _BIAS = 128
 """Added to each weight, so that none is negative."""
 _ALIKE = ((0, 4), (4, 7), (7, 8))
 """Kinds of n-grams that stand at the same places."""
-_COLUMN_BITS, _COLUMN = 21, (1 << 21) - 1
-"""Bits that hold the sum of a text's weights: there are eight kinds, and not much more places than `LONGEST`."""
+_COLUMN_BITS, _COLUMN = 10, (1 << 10) - 1
+"""Bits that hold the sum of the weights at one place: four of less than 256."""
 
 
 # Texts to bytes ------------------------------------------------------------------------------------------------------

@@ -40,12 +40,12 @@ class Form(NamedTuple):
 
     name: str
     label: Label
-    pattern: re.Pattern[str]
-    """Searched in the cleaned text, behind its cues."""
+    pattern: str
+    """Searched in the cleaned text, behind its cues; compiled when reasons are first asked for."""
 
 
 def _form(name: str, label: Label, *patterns: str) -> Form:
-    return Form(name, label, re.compile("|".join(patterns), re.IGNORECASE))
+    return Form(name, label, "|".join(patterns))
 
 
 _CALL = (
@@ -165,7 +165,7 @@ def forms(view: Cleaned) -> Iterator[tuple[Form, int, int]]:
     """The forms of a cleaned text, each with its first place there."""
     start = _body(view)
     for form in FORMS:
-        if match := form.pattern.search(view.text[start:]):
+        if match := re.search(form.pattern, view.text[start:], re.IGNORECASE):
             yield form, start + match.start(), start + match.end()
 
 

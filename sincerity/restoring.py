@@ -15,9 +15,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
-from importlib import resources
 from itertools import islice
 from math import log
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -175,7 +175,7 @@ def _in_case(word: str, letters: str, headline: bool) -> str:
 @cache
 def frequent() -> dict[str, int]:
     """Word → how many texts hold it; the most frequent first."""
-    found = resources.files("sincerity").joinpath("frequent.txt").read_text("ascii").split()
+    found = Path(__file__).with_name("frequent.txt").read_text("ascii").split()
     return dict(zip(found[::2], map(int, found[1::2]), strict=True))
 
 
@@ -199,7 +199,7 @@ def _pairs() -> dict[int, int]:
 
     Numbers, for it takes seven times as long to make as many pairs of words.
     """
-    with resources.files("sincerity").joinpath("pairs.npy").open("rb") as file:
+    with Path(__file__).with_name("pairs.npy").open("rb") as file:
         first, second, count = np.load(file, allow_pickle=False).astype(np.int64).T
     return dict(zip((first << _RANK_BITS | second).tolist(), count.tolist(), strict=True))
 

@@ -16,8 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache, lru_cache
-from importlib import resources
-from string import ascii_lowercase
+from pathlib import Path
 
 from sincerity.cleaning import Cleaned, Span
 from sincerity.restoring import frequent
@@ -30,6 +29,7 @@ LEAST_TIMES = 2
 
 ENDINGS = ("s", "ed", "d", "ing", "er", "ly")
 
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _WORD = re.compile(r"(?:(?:^|(?<=[\].!?] ))[A-Z]|(?<![\w'@#./-])[a-z])[a-z]{3,}(?![\w'@/]|\.\w)")
 
 
@@ -83,16 +83,16 @@ def _known(word: str) -> bool:
 @cache
 def rarer() -> frozenset[str]:
     """Words that few messages hold."""
-    return frozenset(resources.files("sincerity").joinpath("known.txt").read_text("ascii").split())
+    return frozenset(Path(__file__).with_name("known.txt").read_text("ascii").split())
 
 
 def slips(word: str) -> Iterator[str]:
     """What is one slip behind the first letter away."""
     for i in range(1, len(word) + 1):
         before, rest = word[:i], word[i:]
-        yield from (before + letter + rest for letter in ascii_lowercase)
+        yield from (before + letter + rest for letter in _LETTERS)
         if rest:
             yield before + rest[1:]
-            yield from (before + letter + rest[1:] for letter in ascii_lowercase)
+            yield from (before + letter + rest[1:] for letter in _LETTERS)
         if len(rest) > 1:
             yield before + rest[1] + rest[0] + rest[2:]
