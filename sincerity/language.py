@@ -149,7 +149,9 @@ def folded(text: str) -> str:
     if text.isascii():
         return text
     plain = text.translate(_FOLD)
-    return clean(text).text if any(char > "\x7f" and char.isalpha() for char in plain) else plain
+    if plain.isascii() or not any(char > "\x7f" and char.isalpha() for char in plain):
+        return plain
+    return clean(text).text
 
 
 def foreignness(texts: Sequence[str]) -> NDArray[np.float64]:
@@ -230,14 +232,16 @@ def tables() -> Tables:
 
 def _is_of_another_script(text: str) -> bool:
     """Whether letters outside the Latin script are more than a third of all letters."""
-    others = sum(char > "\x7f" and char.isalpha() for char in text)
+    others = 0 if text.isascii() else sum(char > "\x7f" and char.isalpha() for char in text)
     return others > 0 and 2 * others > sum(char.isalpha() for char in _TOKEN.sub("", text)) - others
 
 
 def _only_looks_latin(text: str, view: str) -> bool:
     """Whether most letters are of another script, and what they look like is no English: Russian has short sentences
     of letters that all look Latin. English in disguise has English words in its folded view."""
-    letters = [char for char in text.translate(_FOLD) if char.isalpha()]
+    if (plain := text.translate(_FOLD)).isascii():
+        return False
+    letters = [char for char in plain if char.isalpha()]
     if 2 * sum(char > "\x7f" for char in letters) <= len(letters):
         return False
     from sincerity.restoring import frequent  # not before it is needed
