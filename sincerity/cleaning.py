@@ -22,7 +22,6 @@ The bracketed tokens cannot be forged: a text's own `[URL]` loses its bracket.
 
 from __future__ import annotations
 
-import html
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -216,7 +215,7 @@ def _normalise(edit: _Edit) -> None:
     """Entities, characters, look-alike letters; a text's own bracketed words lose their bracket."""
     for _ in range(2):  # archives hold &amp;lt;
         if "&" in edit.text:
-            edit.sub(_ENTITY, lambda match: html.unescape(match[0]))
+            edit.sub(_ENTITY, lambda match: _unescaped(match[0]))
     if not edit.text.isascii():
         edit.fold()
         if not edit.text.isascii() and _FOREIGN_LETTER.search(edit.text):
@@ -225,6 +224,12 @@ def _normalise(edit: _Edit) -> None:
         edit.sub(_CONTROL, "")
     if "[" in edit.text:
         edit.sub(_BRACKETED, "(")
+
+
+def _unescaped(entity: str) -> str:
+    import html  # its table of names is long, and most texts have no entity
+
+    return html.unescape(entity)
 
 
 class _Fold(dict[int, str]):
