@@ -80,8 +80,8 @@ def _microseconds(work: Callable[[], object], texts: int) -> float:
 def _products(folder: Path) -> int:
     """Products of 8-bit integers for one token of a text.
 
-    The last layer's query, its three matrices behind the attention and the pooler are computed for the first token
-    only; they are left out. The query is as large as the value, which is the fifth matrix from the end.
+    The last five are computed for the first token only and left out: the last layer's query, its three matrices behind
+    the attention, and the pooler.
     """
     graph = onnx.load(folder / (graph_name(folder) or "")).graph
     sizes = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}

@@ -1,7 +1,8 @@
 """The fine-tuned encoder as the graph that inference runs: logits, and on demand what each token contributed to them.
 
 The graph computes what `BertForSequenceClassification` computes, with two differences. Only the first token of the
-last layer is read by the classification head, so only that one is computed there. And it has a second output,
+last layer is read by the classification head, so only that one is computed there, and the last layer's keys and values
+are not computed at all (`Graph._first`). And it has a second output,
 `attributions` (batch, tokens): the part of the most probable label's margin, its logit less the mean of the others,
 that came from each token.
 
@@ -24,6 +25,8 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu
 from transformers import BertForSequenceClassification
 
+from training.on_demand import LAST
+
 LAYERS_BACK = 4
 """Further back the split is a little better, and costs as much again as the text's label did."""
 
@@ -32,7 +35,7 @@ class _Passed(NamedTuple):
     """What the way back through a layer needs of the way forth."""
 
     weights: Tensor
-    """Attention weights (batch, heads, queries, tokens)."""
+    """Attention weights (batch, heads, queries, tokens), of the last layer (batch, heads, tokens)."""
     attended: Tensor
     """Before the first normalisation."""
     inner: Tensor
@@ -53,6 +56,9 @@ class Graph(nn.Module):
         self.bert = model.bert
         self.classifier = model.classifier
         self.heads = model.config.num_attention_heads
+        last = model.bert.encoder.layer[-1].attention.self
+        for name, linear in zip(LAST, (last.key, last.value), strict=True):
+            self.register_buffer(name, linear.weight.detach().view(self.heads, -1, linear.in_features))
         self.eval()
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> tuple[Tensor, Tensor]:
@@ -67,9 +73,9 @@ class Graph(nn.Module):
         passed = []
         for layer in layers:
             before = states
-            states, kept = self._forth(layer, states, states, mask)
+            states, kept = self._forth(layer, states, mask)
             passed.append((layer, before, kept))
-        first, kept = self._forth(last, states[:, :1], states, mask)
+        first, kept = self._first(last, states, mask)
         pooled_in = bert.pooler.dense(first)
         pooled = torch.tanh(pooled_in)
         logits = self.classifier(pooled)[:, 0]
@@ -77,21 +83,39 @@ class Graph(nn.Module):
         best = nn.functional.one_hot(logits.argmax(-1), logits.shape[-1]).to(logits.dtype)[:, None]
         others = (1 - best) / (logits.shape[-1] - 1)
         back = ((best - others) @ self.classifier.weight) * _gate(pooled, pooled_in)
-        direct, back = self._back(last, back @ bert.pooler.dense.weight, kept)
+        direct, gathered = self._back(last, back @ bert.pooler.dense.weight, kept)
+        back = kept.weights.transpose(1, 2) @ _by_head(self._heads(gathered), self.last_value)
         back = torch.cat((back[:, :1] + direct, back[:, 1:]), dim=1)
         for layer, before, kept in passed[:-LAYERS_BACK:-1]:
-            direct, back = self._back(layer, back, kept)
-            back, states = direct + back, before
+            direct, gathered = self._back(layer, back, kept)
+            gathered = self._join(kept.weights.transpose(2, 3) @ self._split(gathered))
+            back, states = direct + gathered @ layer.attention.self.value.weight, before
         return logits, (back * states).sum(-1) * attention_mask
 
-    def _forth(self, layer: nn.Module, queries: Tensor, states: Tensor, mask: Tensor) -> tuple[Tensor, _Passed]:
-        """States after a layer for the tokens of `queries`, which look at all `states`."""
+    def _forth(self, layer: nn.Module, states: Tensor, mask: Tensor) -> tuple[Tensor, _Passed]:
+        """States after a layer."""
         attention = layer.attention.self
-        query = self._split(attention.query(queries))
-        key = self._split(attention.key(states))
-        scores = query @ key.transpose(2, 3) / math.sqrt(query.shape[-1])
-        weights = torch.softmax(scores + mask, dim=-1)
-        gathered = self._join(weights @ self._split(attention.value(states)))
+        query, key, value = (self._split(part(states)) for part in (attention.query, attention.key, attention.value))
+        weights = torch.softmax(query @ key.transpose(2, 3) / math.sqrt(query.shape[-1]) + mask, dim=-1)
+        return self._behind_attention(layer, states, self._join(weights @ value), weights)
+
+    def _first(self, layer: nn.Module, states: Tensor, mask: Tensor) -> tuple[Tensor, _Passed]:
+        """State of the first token after a layer.
+
+        With one query a text, the matrices of key and value need not meet every token: the query goes through the
+        key's matrix instead, and what the weights gather of the states through the value's. A key's bias would move
+        all scores of a query alike, and the softmax does not see it.
+        """
+        attention, first = layer.attention.self, states[:, :1]
+        query = self._heads(attention.query(first))
+        looking = _by_head(query, self.last_key)
+        weights = torch.softmax(looking @ states.transpose(1, 2) / math.sqrt(query.shape[-1]) + mask[:, 0], dim=-1)
+        gathered = _by_head(weights @ states, self.last_value.transpose(1, 2)).reshape(first.shape)
+        return self._behind_attention(layer, first, gathered + attention.value.bias, weights)
+
+    def _behind_attention(
+        self, layer: nn.Module, queries: Tensor, gathered: Tensor, weights: Tensor
+    ) -> tuple[Tensor, _Passed]:
         attended = queries + layer.attention.output.dense(gathered)
         mixed = layer.attention.output.LayerNorm(attended)
         inner = layer.intermediate.dense(mixed)
@@ -100,13 +124,16 @@ class Graph(nn.Module):
         return layer.output.LayerNorm(output), _Passed(weights, attended, inner, activated, output)
 
     def _back(self, layer: nn.Module, back: Tensor, passed: _Passed) -> tuple[Tensor, Tensor]:
-        """From a layer's output to its input: past the attention (for each query), and through it (for each token)."""
+        """From a layer's output to its input past the attention, and to what was gathered (for each query)."""
         back = _through_norm(back, layer.output.LayerNorm, passed.output)
         gated = (back @ layer.output.dense.weight) * _gate(passed.activated, passed.inner)
         back = back + gated @ layer.intermediate.dense.weight
         back = _through_norm(back, layer.attention.output.LayerNorm, passed.attended)
-        gathered = self._split(back @ layer.attention.output.dense.weight)
-        return back, self._join(passed.weights.transpose(2, 3) @ gathered) @ layer.attention.self.value.weight
+        return back, back @ layer.attention.output.dense.weight
+
+    def _heads(self, states: Tensor) -> Tensor:
+        """(batch, 1, hidden) → (batch, heads, size)."""
+        return states.view(states.shape[0], self.heads, -1)
 
     def _split(self, states: Tensor) -> Tensor:
         batch, length, hidden = states.shape
@@ -115,6 +142,11 @@ class Graph(nn.Module):
     def _join(self, states: Tensor) -> Tensor:
         batch, heads, length, size = states.shape
         return states.transpose(1, 2).reshape(batch, length, heads * size)
+
+
+def _by_head(vectors: Tensor, matrices: Tensor) -> Tensor:
+    """(batch, heads, n) × (heads, n, m) → (batch, heads, m)."""
+    return (vectors.transpose(0, 1) @ matrices).transpose(0, 1)
 
 
 def _gate(activated: Tensor, before: Tensor) -> Tensor:

@@ -10,6 +10,8 @@ import onnx
 from onnx import TensorProto, helper
 
 EXPLAIN, LOGITS, ATTRIBUTIONS = "explain", "logits", "attributions"
+LAST = ("last_key", "last_value")
+"""Names of the last layer's key and value matrices, one (size, hidden) a head (`training.graph`)."""
 _INSIDE = f"{ATTRIBUTIONS}_inside"
 
 

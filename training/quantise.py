@@ -4,6 +4,7 @@ Weights get one scale per output column, activations one scale per token, taken 
 A tensor-wide dynamic scale (what onnxruntime's own dynamic quantisation takes) lets one text in a batch move all the
 others; a static scale has to be chosen for the worst outlier. A scale per token (ZeroQuant, Yao et al., NeurIPS 2022)
 needs neither calibration data nor layers left in float. Word embeddings are stored in 8 bits with one scale per word.
+Matrices that meet one vector a text only (`LAST`) are multiplied out at loading; their products are float.
 
 Weights of products use 7 of their 8 bits. Processors without 8-bit dot products (x86 before VNNI) add two neighbouring
 products in 16 bits, and what is over is cut off there without a word: with weights up to 127 about a hundredth of the
@@ -24,7 +25,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from training.on_demand import always, on_demand
+from training.on_demand import LAST, always, on_demand
 
 SMALLEST = 64
 """Matrices with a side below this stay in float: the classification head decides by small differences."""
@@ -64,7 +65,7 @@ class _Rewriter:
         self.transposed = {
             node.output[0]: node.input[0]
             for node in graph.node
-            if node.op_type == "Transpose" and node.input[0] in self.constants
+            if node.op_type == "Transpose" and node.input[0] in self.constants and node.input[0] not in LAST
         }
         self.gelus = {node.output[0] for node in graph.node if node.op_type == "Gelu"}
         self.rows: dict[str, tuple[str, str, str]] = {}
@@ -73,15 +74,14 @@ class _Rewriter:
         self.turned: set[str] = set()
 
     def run(self) -> None:
-        self._store("one", np.float32(1))
         self._store("steps", np.float32(127))
         self._store("zero_point", np.uint8(MIDDLE))
-        self._store("least_top", np.float32(1e-12))
         self._store("steps_gelu", np.float32(255 - GELU_ZERO))
         self._store("zero_point_gelu", np.uint8(GELU_ZERO))
         self._store("least_top_gelu", np.float32(GELU_LEAST * (255 - GELU_ZERO) / GELU_ZERO))
         self._store("last_axis", np.array([-1], np.int64))
-        nodes = [new for node in self.graph.node for new in self._rewrite(node)]
+        nodes = [new for name in LAST if name in self.constants for new in self._multiplied_out(name)]
+        nodes += [new for node in self.graph.node for new in self._rewrite(node)]
         needed = {name for node in nodes for name in node.input}
         del self.graph.node[:], self.graph.initializer[:], self.graph.value_info[:]
         unused = self.transposed.keys() - needed
@@ -105,29 +105,35 @@ class _Rewriter:
     def _product(self, node: NodeProto, source: str) -> Iterator[NodeProto]:
         """activations × weight, in integers."""
         (activations, _), (output,) = node.input, node.output
-        if activations not in self.rows:
-            yield from self._quantise_rows(activations)
-        eight_bit, step, zero = self.rows[activations]
         weight, scale = self._weight(source, transposed=node.input[1] in self.transposed)
+        if activations not in self.rows:
+            yield from self._quantise_rows(activations, width=self.constants[weight].dims[0])
+        eight_bit, step, zero = self.rows[activations]
         yield helper.make_node("MatMulInteger", [eight_bit, weight, zero], [f"{output}_sum"])
         yield helper.make_node("Cast", [f"{output}_sum"], [f"{output}_float"], to=TensorProto.FLOAT)
         yield helper.make_node("Mul", [f"{output}_float", scale], [f"{output}_column"])
         yield helper.make_node("Mul", [f"{output}_column", step], [output])
 
-    def _quantise_rows(self, name: str) -> Iterator[NodeProto]:
-        """x → x / step in whole numbers around zero's, where each token's step suits its own maximum."""
-        top, bounded, step, steps, eight_bit = (f"{name}_{part}" for part in ("top", "bounded", "step", "steps", "u8"))
+    def _quantise_rows(self, name: str, width: int) -> Iterator[NodeProto]:
+        """x → x / step in whole numbers around zero's, where each token's step suits its own maximum.
+
+        A token is one block of `width` values to QuantizeLinear, which divides and rounds in one pass. Of a token of
+        nothing but zeros the step is zero: whatever it divides to, the step makes zero of it behind the product.
+        """
+        top, step, zeros, eight_bit = (f"{name}_{part}" for part in ("top", "step", "zeros", "u8"))
         if name in self.gelus:
-            largest, suffix = name, "_gelu"
+            suffix, largest = "_gelu", f"{name}_bounded"
+            yield helper.make_node("ReduceMax", [name, "last_axis"], [top], keepdims=1)
+            yield helper.make_node("Max", [top, "least_top_gelu"], [largest])
         else:
-            largest, suffix = f"{name}_abs", ""
-            yield helper.make_node("Abs", [name], [largest])
+            suffix, largest = "", top
+            yield helper.make_node("Abs", [name], [f"{name}_abs"])
+            yield helper.make_node("ReduceMax", [f"{name}_abs", "last_axis"], [top], keepdims=1)
         zero = f"zero_point{suffix}"
-        yield helper.make_node("ReduceMax", [largest, "last_axis"], [top], keepdims=1)
-        yield helper.make_node("Max", [top, f"least_top{suffix}"], [bounded])
-        yield helper.make_node("Div", [bounded, f"steps{suffix}"], [step])
-        yield helper.make_node("Div", [name, step], [steps])
-        yield helper.make_node("QuantizeLinear", [steps, "one", zero], [eight_bit])
+        yield helper.make_node("Div", [largest, f"steps{suffix}"], [step])
+        yield helper.make_node("Shape", [step], [f"{step}_shape"])
+        yield helper.make_node("Expand", [zero, f"{step}_shape"], [zeros])
+        yield helper.make_node("QuantizeLinear", [name, step, zeros], [eight_bit], axis=-1, block_size=width)
         self.rows[name] = eight_bit, step, zero
 
     def _straight(self, node: NodeProto, source: str) -> Iterator[NodeProto]:
@@ -136,7 +142,7 @@ class _Rewriter:
         weight, scale = self._weight(source, transposed=True)
         scaled, straight = f"{output}_scaled", f"{weight}_straight"
         yield helper.make_node("Mul", [activations, scale], [scaled])
-        yield from self._quantise_rows(scaled)
+        yield from self._quantise_rows(scaled, width=self.constants[weight].dims[1])
         eight_bit, step, zero = self.rows[scaled]
         if straight not in self.turned:
             self.turned.add(straight)
@@ -144,6 +150,17 @@ class _Rewriter:
         yield helper.make_node("MatMulInteger", [eight_bit, straight, zero], [f"{output}_sum"])
         yield helper.make_node("Cast", [f"{output}_sum"], [f"{output}_float"], to=TensorProto.FLOAT)
         yield helper.make_node("Mul", [f"{output}_float", step], [output])
+
+    def _multiplied_out(self, name: str) -> Iterator[NodeProto]:
+        """Matrices (heads, out, in) for float products, from the 8 bits that integer products would take."""
+        matrices = self._array(name)
+        rows = matrices.reshape(-1, matrices.shape[-1])
+        scale = best_scale(rows.T, self.levels).T
+        self._store(f"{name}_i8", _eight_bit(rows, scale, self.levels).reshape(matrices.shape))
+        self._store(f"{name}_scale", scale.reshape(*matrices.shape[:-1], 1))
+        del self.constants[name]
+        yield helper.make_node("Cast", [f"{name}_i8"], [f"{name}_float"], to=TensorProto.FLOAT)
+        yield helper.make_node("Mul", [f"{name}_float", f"{name}_scale"], [name])
 
     def _gather(self, node: NodeProto) -> Iterator[NodeProto]:
         """Rows of an embedding table, from 8 bits and a scale per row."""

@@ -25,6 +25,7 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrai
 from sincerity.errors import ModelError
 from training.command import run
 from training.config import TRAINING
+from training.on_demand import LAST
 
 GRAPH = "onnx/model_quantized.onnx"
 VERBATIM = ("config.json", "tokenizer.json", "tokenizer_config.json")
@@ -48,7 +49,13 @@ def torch_model(folder: Path) -> PreTrainedModel:
         if not (folder / name).is_file():
             raise ModelError(f"{folder / name} is missing. Expected: a model folder that training.export wrote.")
     found = weights(onnx.load(folder / GRAPH).graph)
-    model = AutoModelForSequenceClassification.from_config(AutoConfig.from_pretrained(folder), dtype=torch.float32)
+    config = AutoConfig.from_pretrained(folder)
+    model = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)
+    attention = f"bert.encoder.layer.{config.num_hidden_layers - 1}.attention.self"
+    for name, part in zip(LAST, ("key", "value"), strict=True):
+        if name in found:
+            found[f"{attention}.{part}.weight"] = found[name].reshape(-1, found[name].shape[-1])
+            found.setdefault(f"{attention}.key.bias", np.zeros(config.hidden_size, np.float32))  # no softmax sees it
     wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     if lacking := sorted(name for name, shape in wanted.items() if name not in found or found[name].shape != shape):
         raise ModelError(

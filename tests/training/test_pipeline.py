@@ -26,6 +26,7 @@ from training import export, prepare, score, train
 from training.corpus import CorpusError
 from training.graph import LAYERS_BACK, Graph
 from training.quantise import LEVELS, quantise
+from training.rebuild import torch_model
 
 TEXTS = ["hello my friend, see you tonight", "buy cheap boots now!", "SALE today only at https://shop.example", "lake"]
 
@@ -157,6 +158,43 @@ def test_quantised_products_are_close_and_do_not_depend_on_the_batch(folder: Pat
     for row in range(len(ids)):
         alone = sessions[1].run(["logits"], {name: value[row : row + 1] for name, value in feed.items()})[0]
         assert np.abs(alone[0] - found[row]).max() < 1e-5
+
+
+def test_a_token_of_nothing_but_zeros_gives_zeros_and_moves_no_other() -> None:
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(4, 64)).astype(np.float32)
+    rows[1], rows[2] = 0, 1e-45  # the second is too small for its step to be more than zero
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("MatMul", ["rows", "weight"], ["products"])],
+        "zeros",
+        [onnx.helper.make_tensor_value_info("rows", onnx.TensorProto.FLOAT, ("tokens", 64))],
+        [onnx.helper.make_tensor_value_info("products", onnx.TensorProto.FLOAT, ("tokens", 64))],
+        [numpy_helper.from_array(rng.normal(size=(64, 64)).astype(np.float32), "weight")],
+    )
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 21)], ir_version=10)
+    session = ort.InferenceSession(quantise(model).SerializeToString())
+    found = session.run(None, {"rows": rows})[0]
+    assert (found[1:3] == 0).all()
+    assert (found[::3] == session.run(None, {"rows": rows[::3]})[0]).all()
+    assert np.abs(found[::3]).min(axis=1).max() > 0
+
+
+def test_the_last_layers_keys_and_values_are_not_computed_for_every_token(folder: Path) -> None:
+    layers = json.loads((folder / "config.json").read_text("utf-8"))["num_hidden_layers"]
+    nodes = onnx.load(folder / "onnx" / "model_quantized.onnx").graph.node
+    assert sum(node.op_type == "MatMulInteger" for node in nodes) == 6 * (layers - 1) + 4 + 1
+
+
+def test_the_graphs_weights_are_the_models_but_for_the_bias_that_no_softmax_sees(folder: Path) -> None:
+    trained = transformers.AutoModelForSequenceClassification.from_pretrained(folder).state_dict()
+    unseen = [name for name in trained if name.endswith("self.key.bias")][-1]
+    for name, found in torch_model(folder).state_dict().items():
+        if name == unseen:
+            assert not found.any()
+        elif found.ndim == 2:
+            assert (found - trained[name]).abs().max() < 0.05 * trained[name].abs().max(), name
+        else:
+            assert torch.equal(found, trained[name]), name
 
 
 def test_products_behind_a_gelu_are_nearer_to_float_for_its_range_being_known() -> None:

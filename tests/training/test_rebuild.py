@@ -56,7 +56,7 @@ def test_a_graph_that_lacks_a_weight_is_refused(tmp_path: Path) -> None:
     config = json.loads((tmp_path / "m" / "config.json").read_text("utf-8"))
     config["num_hidden_layers"] += 1
     (tmp_path / "m" / "config.json").write_text(json.dumps(config), "utf-8")
-    with pytest.raises(ModelError, match=r"encoder\.layer\.6\..* weights are missing or of another shape"):
+    with pytest.raises(ModelError, match=r"encoder\.layer\.[56]\..* weights are missing or of another shape"):
         torch_model(tmp_path / "m")
     (tmp_path / "m" / GRAPH).unlink()
     with pytest.raises(ModelError, match="is missing"):
