@@ -84,13 +84,15 @@ class NGrams:
         for first, last in _ALIKE:
             starts, size = found[first].starts, len(found[first].hashes)
             count += (last - first) * _lengths(starts, size)
-            packed = [np.zeros(size, np.int32) for _ in self._packed]
-            for factor, group in zip(FACTORS[first:last], found[first:last], strict=True):
-                buckets = group.buckets(factor, self._bits)
-                for places, weights in zip(packed, self._packed, strict=True):
-                    places += weights.take(buckets, mode="clip")  # none is outside, and not to look for them is faster
-            for k, total in enumerate(totals):
-                total += np.add.reduceat(packed[k // 3] >> _COLUMN_BITS * (k % 3) & _COLUMN, starts)
+            kinds = zip(FACTORS[first:last], found[first:last], strict=True)
+            buckets = [group.buckets(factor, self._bits) for factor, group in kinds]
+            for pack, weights in enumerate(self._packed):
+                places = weights.take(buckets[0], mode="clip")  # none is outside, and not to look for them is faster
+                for more in buckets[1:]:
+                    places += weights.take(more, mode="clip")
+                for total in totals[3 * pack : 3 * pack + 3]:
+                    total += np.add.reduceat(places & _COLUMN, starts)
+                    places >>= _COLUMN_BITS
         wordless = _lengths(found[0].starts, len(found[0].hashes)) == 1  # nothing but the gap before it
         return totals.T - _BIAS * count[:, None], count, wordless
 
