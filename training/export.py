@@ -156,7 +156,7 @@ def calibration_batches(tokenizer: Any, train: Dataset) -> list[dict[str, Any]]:
 
 
 def to_onnx(graph: Graph) -> onnx.ModelProto:
-    """The graph with free batch and length."""
+    """The graph with free batch and length, without the places in our sources that each node is traced to."""
     ids = torch.ones(2, 8, dtype=torch.long)
     names = ("input_ids", "attention_mask", "token_type_ids")
     free = {0: torch.export.Dim("batch"), 1: torch.export.Dim("tokens", min=2)}
@@ -171,7 +171,10 @@ def to_onnx(graph: Graph) -> onnx.ModelProto:
         verbose=False,
     )
     assert program is not None
-    return program.model_proto
+    model = program.model_proto
+    for part in (model, model.graph, *model.graph.node, *model.graph.value_info, *model.graph.initializer):
+        del part.metadata_props[:]
+    return model
 
 
 def logit_difference(graph: Graph, tokenizer: Any, texts: list[str], folder: Path) -> dict[str, float]:

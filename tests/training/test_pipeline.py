@@ -119,6 +119,11 @@ def gated_gradient_attribution(model: Any, tokens: Any) -> torch.Tensor:
     return (gradient * start).sum(-1).detach() * tokens["attention_mask"]
 
 
+def test_the_graphs_do_not_tell_where_they_were_made(folder: Path) -> None:
+    for name in ("model.onnx", "model_quantized.onnx"):
+        assert b".py" not in (folder / "onnx" / name).read_bytes()
+
+
 def test_attributions_are_computed_on_demand_only(folder: Path) -> None:
     for name in ("model.onnx", "model_quantized.onnx"):
         session = ort.InferenceSession(folder / "onnx" / name, quiet())
