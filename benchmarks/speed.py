@@ -34,9 +34,8 @@ from sincerity.errors import SincerityError
 from sincerity.folders import DEFAULT_MODEL, model_folder
 from sincerity.ngrams import LONGEST
 from training.command import run
-from training.corpus import data_folder, read_jsonl
+from training.corpus import MEASURING, data_folder, part, read_jsonl
 from training.pictures import Line, draw_lines
-from training.tier import MEASURING, part
 
 RESULT = Path(__file__).parent / "results" / "speed.json"
 COUNT, ROUNDS, STARTS = 20_000, 2, 3

@@ -27,11 +27,11 @@ from sincerity.cascade import leads
 from sincerity.integrity import MANIFEST, NGRAMS, sha256
 from sincerity.ngrams import NGRAMS_VERSION, NGrams
 from training.command import run
-from training.corpus import Row, in_validation, training_rows
+from training.corpus import CHOOSING, Row, in_validation, part, training_rows
 from training.export import COVERAGE
 from training.manifest import write_manifest
 from training.quality import NO_SECOND, figures
-from training.tier import CHOOSING, part, scored_texts
+from training.tier import scored_texts
 
 BUDGET = 0.0125
 """Share of labels that may differ from the accurate model's. Research rows of validation lose nothing by more; forms

@@ -24,6 +24,7 @@ from sincerity.labels import Label
 from training.augment import misspelt
 from training.command import run
 from training.corpus import (
+    FITTING,
     OWN_SOURCE,
     OWN_TEXTS,
     CorpusError,
@@ -31,6 +32,7 @@ from training.corpus import (
     data_folder,
     file_rows,
     in_validation,
+    part,
     pool_rows,
     training_rows,
 )
@@ -104,14 +106,16 @@ def _records(rows: list[Row], labels: list[str]) -> list[dict[str, Any]]:
 def scored_dataset(scores: Path, labels: list[str], apart_from: list[Row], most: int | None = None) -> Dataset:
     """Texts of the pool with a teacher's probabilities as their targets, the first `most` that `training.pool` wrote.
 
-    Left out is what shares a group with, or nearly is, a row of `apart_from`.
+    Left out is what shares a group with, or nearly is, a row of `apart_from`, and what cascades are measured on.
     """
     with np.load(scores) as file:
         ids, probabilities = file["ids"][:most], file["probs"][:most]
         targets = dict(zip(ids.tolist(), probabilities.tolist(), strict=True))
     groups = {row.group for row in apart_from}
     rows = [
-        row for row in pool_rows() if row.id in targets and row.group not in groups and not in_validation(row.group)
+        row
+        for row in pool_rows()
+        if row.id in targets and part(row.id) == FITTING and row.group not in groups and not in_validation(row.group)
     ]
     copies = {i for i, _ in near_duplicates([row.text for row in rows], [row.text for row in apart_from])}
     records = _records(with_misprints([row for i, row in enumerate(rows) if i not in copies]), labels)
@@ -146,15 +150,15 @@ def main(
         rows = training_rows()
         labels = [str(label) for label in Label]
     splits = dict(zip(("train", "validation"), split_rows(rows), strict=True))
-    for name, part in splits.items():
-        if len({row.label for row in part}) < 2:
+    for name, split in splits.items():
+        if len({row.label for row in split}) < 2:
             raise CorpusError(
-                f"The {name} split has {len(part)} rows of fewer than two labels. Expected: enough rows, and "
+                f"The {name} split has {len(split)} rows of fewer than two labels. Expected: enough rows, and "
                 "groups, for a tenth of them to hold at least two. Give more, or another --group-column."
             )
     splits["train"] += [row for row in splits["train"] if row.source == OWN_SOURCE] * (OWN_REPEATS - 1)
     splits["train"] = with_misprints(splits["train"])
-    data = DatasetDict({name: dataset_of(part, labels) for name, part in splits.items()})
+    data = DatasetDict({name: dataset_of(split, labels) for name, split in splits.items()})
     if scores:
         scored = scored_dataset(scores, labels, splits["validation"], most_scored)
         typer.echo(f"pool: {len(scored)} rows with probabilities of {scores}", err=True)
@@ -170,12 +174,12 @@ def main(
     )
     if scores:
         files[scores.name] = scores
-    about = {name: len(part) for name, part in data.items()} | {
+    about = {name: len(split) for name, split in data.items()} | {
         "files": {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
     }
     (out / "about.json").write_text(json.dumps(about, indent=1) + "\n", "utf-8")
-    for name, part in splits.items():
-        typer.echo(f"{name}: {len(part)} rows, {dict(Counter(row.label for row in part))}", err=True)
+    for name, split in splits.items():
+        typer.echo(f"{name}: {len(split)} rows, {dict(Counter(row.label for row in split))}", err=True)
 
 
 if __name__ == "__main__":

@@ -23,8 +23,7 @@ from numpy.typing import NDArray
 from sincerity.cleaning import clean
 from sincerity.labels import Label
 from training.command import run
-from training.corpus import Row, data_folder, in_validation, read_jsonl, training_rows
-from training.tier import FITTING, part
+from training.corpus import FITTING, Row, data_folder, in_validation, part, read_jsonl, training_rows
 
 NGRAM_WEIGHT = 0.3
 """Share of the n-grams in the mean of log-probabilities; the earlier models share the rest."""

@@ -11,7 +11,6 @@ beside the scores, as tier.json.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Sequence
@@ -26,7 +25,17 @@ from sincerity.integrity import NGRAMS
 from sincerity.labels import Label
 from sincerity.ngrams import FACTORS, LONGEST, NGrams, buffers, groups
 from training.command import run
-from training.corpus import OWN_SOURCE, CorpusError, data_folder, in_validation, read_jsonl, training_rows
+from training.corpus import (
+    CHOOSING,
+    FITTING,
+    OWN_SOURCE,
+    CorpusError,
+    data_folder,
+    in_validation,
+    part,
+    read_jsonl,
+    training_rows,
+)
 from training.manifest import write_manifest
 from training.prepare import soft_target
 
@@ -39,15 +48,7 @@ OWN_REPEATS = 5
 CLIPS = (8.0, 6.0, 4.0, 3.0, 2.0)
 """Largest weights, in units of a bell curve's width times ten, that are tried before rounding to 8 bits."""
 
-FITTING, CHOOSING, MEASURING = "fitting", "choosing", "measuring"
-
 Floats = NDArray[np.float64]
-
-
-def part(id_: str) -> str:
-    """What a text of the pool is for, by its id: to fit tiers, a tenth to choose margins, a tenth to measure on."""
-    place = int(hashlib.sha1(f"cascade\n{id_}".encode()).hexdigest()[:8], 16) / 2**32
-    return CHOOSING if place < 0.1 else MEASURING if place < 0.2 else FITTING
 
 
 def scored_texts(folder: Path) -> tuple[list[str], list[str], Floats]:

@@ -10,7 +10,7 @@ pytest.importorskip("torch", reason="needs the train extra: make test-all")
 
 from sincerity.cascade import leads
 from sincerity.ngrams import NGrams
-from training import tier
+from training import corpus, tier
 from training.cascade import NEVER, choose
 
 HELLO, OFFER = "hello my friend number {}", "buy boots now for {} dollars"
@@ -67,7 +67,7 @@ def test_features_are_those_that_inference_sums() -> None:
 
 
 def test_the_parts_of_the_pool_are_fixed_and_a_tenth_each() -> None:
-    parts = [tier.part(f"{i:012x}") for i in range(10_000)]
-    assert tier.part("4a4d44a26546") == tier.part("4a4d44a26546")
-    assert parts.count(tier.CHOOSING) == pytest.approx(1000, abs=100)
-    assert parts.count(tier.MEASURING) == pytest.approx(1000, abs=100)
+    parts = [corpus.part(f"{i:012x}") for i in range(10_000)]
+    assert corpus.part("4a4d44a26546") == corpus.part("4a4d44a26546")
+    assert parts.count(corpus.CHOOSING) == pytest.approx(1000, abs=100)
+    assert parts.count(corpus.MEASURING) == pytest.approx(1000, abs=100)

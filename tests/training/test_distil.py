@@ -18,8 +18,9 @@ from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassificati
 from sincerity.cleaning import TOKENS
 from training.adapt import adapt
 from training.augment import misspelt
-from training.corpus import Row
+from training.corpus import FITTING, Row, part
 from training.encoder import load_base
+from training.pool import scored_ids
 from training.prepare import scored_dataset, with_misprints
 from training.shrink import shrink
 from training.teach import mixed, origins, unsure_first, with_origin
@@ -104,25 +105,30 @@ def test_unsure_texts_come_earlier_and_none_is_lost() -> None:
     assert (order[:300] >= 500).mean() > 0.6
 
 
+MEASURED = next(name for name in map(str, range(100)) if part(name) != FITTING)
+
+
 def test_a_teachers_probabilities_are_the_targets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pool = [
-        {"id": "a", "text": "SALE! all the boots at half the price, today only", "group": "g1"},
-        {"id": "b", "text": "the lake was lovely last night, thank you for the tea", "group": "g2"},
+        {"id": "e", "text": "SALE! all the boots at half the price, today only", "group": "g1"},
+        {"id": "f", "text": "the lake was lovely last night, thank you for the tea", "group": "g2"},
         {"id": "c", "text": "a text that shares its account with validation", "group": "kept apart"},
         {"id": "d", "text": "a text that nobody has scored", "group": "g3"},
+        {"id": MEASURED, "text": "a text that cascades are measured on", "group": "g4"},
     ]
     (tmp_path / "messages").mkdir()
     with gzip.open(tmp_path / "messages" / "unlabelled.jsonl.gz", "wt", encoding="utf-8") as file:
         file.writelines(json.dumps(row | {"source": "s", "terms": "open"}) + "\n" for row in pool)
     monkeypatch.setenv("SINCERITY_DATA", str(tmp_path))
-    scores = [[0.1, 0.8, 0.1], [0.7, 0.1, 0.2], [0.2, 0.2, 0.6]]
-    np.savez(tmp_path / "scores.npz", ids=np.array(["a", "b", "c"]), probs=np.array(scores, np.float32))
+    scores = [[0.1, 0.8, 0.1], [0.7, 0.1, 0.2], [0.2, 0.2, 0.6], [0.3, 0.3, 0.4]]
+    np.savez(tmp_path / "scores.npz", ids=np.array(["e", "f", "c", MEASURED]), probs=np.array(scores, np.float32))
+    assert scored_ids(tmp_path) == {"e", "f", "c", MEASURED}
     apart = [Row(id="v", text="something else entirely", label="automated", group="kept apart")]
     found = scored_dataset(tmp_path / "scores.npz", LABELS, apart)
-    assert found["id"][:] == ["a", "b"]
+    assert found["id"][:] == ["e", "f"]
     assert found["label"][:] == [1, 0]
     assert np.allclose(found["target"][:], scores[:2], atol=1e-6)
-    assert scored_dataset(tmp_path / "scores.npz", LABELS, apart, most=1)["id"][:] == ["a"]
+    assert scored_dataset(tmp_path / "scores.npz", LABELS, apart, most=1)["id"][:] == ["e"]
 
 
 def test_misprints_touch_about_one_word_in_ten_and_no_link() -> None:
