@@ -28,7 +28,8 @@ from sincerity.errors import ModelError
 from sincerity.folders import model_folder, shipped_models
 from sincerity.integrity import MANIFEST, NGRAMS, sha256, verify
 from sincerity.ngrams import NGRAMS_VERSION, NGrams
-from sincerity.reasons import Reason, explain
+from sincerity.reasons import Reason, in_original
+from sincerity.reasons import explain as reasons
 from sincerity.spelling import respelt
 
 if TYPE_CHECKING:
@@ -92,6 +93,8 @@ class Answers(NamedTuple):
     """Which tier answered; -1 for blank texts, whose scores are the class prior."""
     cut: NDArray[np.bool_]
     """Whether less than all of the text was read."""
+    reasons: list[tuple[Reason, ...]]
+    """Why, where asked for."""
 
 
 class Cascade:
@@ -142,66 +145,58 @@ class Cascade:
         """The model of the folder's own graph; loaded when first asked for."""
         return self._graphs[-1][0].model
 
-    def explain(self, texts: Sequence[str]) -> tuple[Answers, list[tuple[Reason, ...]]]:
-        """Each text by the first tier that is sure of it and can say why, and its reasons; n-grams cannot.
+    def answer(self, texts: Sequence[str], *, explain: bool = False) -> Answers:
+        """Each text by the first tier that is sure of it, and with `explain` why.
 
         Raises:
-            ModelError: The folder's own graph cannot say why.
+            ModelError: Reasons are asked for, and the graph of a tier has none.
         """
-        if not self.own.explains:
-            raise ModelError(
-                f"The graph of {self._config.name} has no attributions. Expected: a model that training.export wrote. "
-                "Export it again, or ask without reasons."
-            )
-        answers = self._blank(texts)
-        views = self._views(texts, offsets=True)
-        reasons: list[tuple[Reason, ...]] = [()] * len(texts)
-        left = np.array([i for i, view in enumerate(views) if view.text], np.int64)
-        first = len(self.names) - len(self._graphs)
-        for number, (graph, margins) in enumerate(self._graphs, start=first):
-            if not len(left) or not graph.model.explains:
-                continue
-            some = [views[i] for i in left.tolist()]
-            said, overflowing, words = graph.model.explained([view.text for view in some], self._batch_size)
-            sure = leads(said, margins)
-            for place in np.flatnonzero(sure).tolist():
-                i, view = int(left[place]), some[place]
-                answers.scores[i], answers.tier[i] = said[place], number
-                answers.cut[i] = view.truncated or overflowing[place]
-                reasons[i] = explain(texts[i], view, words[place])
-            left = left[~sure]
-        return answers, reasons
-
-    def _blank(self, texts: Sequence[str]) -> Answers:
         scores = np.repeat(np.array([self._config.prior]), len(texts), axis=0)
-        return Answers(scores, np.full(len(texts), -1), np.zeros(len(texts), bool))
-
-    def answer(self, texts: Sequence[str]) -> Answers:
-        """Each text by the first tier that is sure of it."""
-        scores, tier, cut = self._blank(texts)
+        answers = Answers(scores, np.full(len(texts), -1), np.zeros(len(texts), bool), [()] * len(texts))
         left = np.arange(len(texts))
         if self._ngrams is not None:
-            ngrams, margins = self._ngrams
-            with self.turn:
-                said = ngrams.probabilities(texts)
-            sure = leads(said, margins)
-            scores[sure], tier[sure] = said[sure], 0
-            left = left[~sure]
-            if not len(left):
-                return Answers(scores, tier, cut)
-        cleaned = self._views([texts[i] for i in left.tolist()])
-        readable = np.array([bool(view.text) for view in cleaned], bool)
-        left, views = left[readable], [view.text for view in cleaned if view.text]
-        cut[left] = np.array([view.truncated for view in cleaned], bool)[readable]
+            left = left[~self._counted(texts, answers, explain=explain)]
+        views = self._views([texts[i] for i in left.tolist()], offsets=explain)
+        readable = np.array([bool(view.text) for view in views], bool)
+        left, views = left[readable], [view for view in views if view.text]
         for number, (graph, margins) in enumerate(self._graphs, start=int(self._ngrams is not None)):
             if not len(left):
                 break
-            said, overflowing = graph.model.scores(views, self._batch_size)
-            sure = leads(said, margins)
-            scores[left[sure]], tier[left[sure]] = said[sure], number
-            cut[left[sure]] |= overflowing[sure]
+            model = graph.model
+            if explain and not model.explains:
+                raise ModelError(
+                    f"The graph of {model.config.name} has no attributions. Expected: a model that training.export "
+                    "wrote. Export it again, or ask without reasons."
+                )
+            said = model.said([view.text for view in views], self._batch_size, explain=explain)
+            sure = leads(said.scores, margins)
+            answers.scores[left[sure]], answers.tier[left[sure]] = said.scores[sure], number
+            for place in np.flatnonzero(sure).tolist():
+                i, view = int(left[place]), views[place]
+                answers.cut[i] = view.truncated or said.overflowing[place]
+                if explain:
+                    answers.reasons[i] = reasons(texts[i], view, in_original(view, said.words[place]))
             left, views = left[~sure], [view for view, done in zip(views, sure, strict=True) if not done]
-        return Answers(scores, tier, cut)
+        return answers
+
+    def _counted(self, texts: Sequence[str], answers: Answers, *, explain: bool) -> NDArray[np.bool_]:
+        """Write down what the n-grams are sure of (texts,)."""
+        assert self._ngrams is not None
+        ngrams, margins = self._ngrams
+        with self.turn:
+            said = ngrams.probabilities(texts)
+        sure = leads(said, margins)
+        answers.scores[sure], answers.tier[sure] = said[sure], 0
+        if explain and sure.any():
+            from sincerity.attribution import attributions  # not before it is needed
+
+            places = np.flatnonzero(sure).tolist()
+            some = [texts[i] for i in places]
+            with self.turn:
+                views, parts = self._views(some, offsets=True), attributions(ngrams, some)
+                for i, text, view, own in zip(places, some, views, parts, strict=True):
+                    answers.reasons[i] = reasons(text, view, own)
+        return sure
 
     def _views(self, texts: Sequence[str], *, offsets: bool = False) -> list[Cleaned]:
         """What the graphs read of each text."""

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sincerity.cascade import Answers
-    from sincerity.reasons import Reason
     from sincerity.shares import Share
 
 _STATUS = (Status.OK, Status.TRUNCATED, Status.LANGUAGE, Status.BLANK)
@@ -109,8 +108,6 @@ class Classifier:
     def classify(self, texts: Iterable[str], *, explain: bool = False) -> list[Prediction]: ...
     def classify(self, texts: str | Iterable[str], *, explain: bool = False) -> Prediction | list[Prediction]:
         """Classify one text, or many in order; with `explain`, say why (`Prediction.reasons`).
-
-        Of a cascade's tiers n-grams give no reasons: with `explain`, the next one answers in their place.
 
         Raises:
             TypeError: Something is not a `str`; the message names the item.
@@ -241,16 +238,11 @@ class Classifier:
             pool.shutdown(cancel_futures=True)
 
     def _predictions(self, texts: Sequence[str], *, explain: bool) -> list[Prediction]:
-        if explain:
-            answers, reasons = self._cascade.explain(texts)
-        else:
-            answers, reasons = self._cascade.answer(texts), [()] * len(texts)
+        answers = self._cascade.answer(texts, explain=explain)
         with self._cascade.turn:
-            return self._judged(texts, answers, reasons)
+            return self._judged(texts, answers)
 
-    def _judged(
-        self, texts: Sequence[str], answers: Answers, reasons: Sequence[tuple[Reason, ...]]
-    ) -> list[Prediction]:
+    def _judged(self, texts: Sequence[str], answers: Answers) -> list[Prediction]:
         names, plain = (*self._cascade.names, self.name), self._config.labels
         best = answers.scores.argmax(axis=1)
         score = answers.scores.max(axis=1)
@@ -268,7 +260,7 @@ class Classifier:
             certain=certain.tolist(),
             model=map(names.__getitem__, answers.tier.tolist()),
             status=map(_STATUS.__getitem__, status.tolist()),
-            reasons=reasons,
+            reasons=answers.reasons,
         )
 
     def _doubts(self, texts: Sequence[str]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

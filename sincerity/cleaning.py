@@ -90,11 +90,21 @@ def folded(text: str) -> str:
     >>> folded("caf\u00e9 &amp; \uff22\uff35\uff39")
     'cafe & BUY'
     """
-    edit = _Edit(text)
+    return _folded(_Edit(text)).text
+
+
+def folded_with_offsets(text: str) -> Cleaned:
+    """What `folded` gives, and which characters of the original each of its characters stands for."""
+    edit = _TrackedEdit(text)
+    _folded(edit)
+    return Cleaned(edit.text, False, edit.spans)
+
+
+def _folded(edit: _Edit) -> _Edit:
     _normalise(edit)
     if not edit.text.isascii():
         _name_emoji(edit)
-    return edit.text
+    return edit
 
 
 class _Edit:
@@ -153,8 +163,9 @@ class _TrackedEdit(_Edit):
             spans += self.spans[end : match.start()]
             spans += [self._range(match.start(), match.end())] * len(new)
             end = match.end()
-        self.text = "".join(parts) + self.text[end:]
-        self.spans = spans + self.spans[end:]
+        if parts:
+            self.text = "".join((*parts, self.text[end:]))
+            self.spans = spans + self.spans[end:]
 
     def fold(self) -> None:
         new = [char.translate(_FOLD) for char in self.text]
@@ -162,7 +173,7 @@ class _TrackedEdit(_Edit):
         self.spans = [span for span, out in zip(self.spans, new, strict=True) for _ in out]
 
     def space_out(self) -> None:
-        self.sub(_SPACES, " ")
+        self.sub(_WIDE_SPACES, " ")
 
     def cut(self, head: int, tail: int, between: str) -> bool:
         left_out = len(self.text) - tail
@@ -365,7 +376,7 @@ _NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*")
 _REPEATED = re.compile(r"(\S)\1{3,}")
 _CLOSERS = ".!?\u2026;,: \t\n\v\f\r"
 _CLOSING = re.compile(r"(?<=[^.!?\u2026;,:\s])[.!?\u2026;,:\s]+$")
-_SPACES = re.compile(r"\s+")
+_WIDE_SPACES = re.compile(r"\s{2,}|[^\S ]")
 _ENDS = re.compile(r"^\s+|(?<!\s)\s+$")
 
 

@@ -17,7 +17,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -176,6 +176,17 @@ def _read_json(path: Path) -> dict[str, Any]:
     return value
 
 
+class Said(NamedTuple):
+    """What a graph says of some texts."""
+
+    scores: NDArray[np.float64]
+    """Probabilities (texts, labels)."""
+    overflowing: NDArray[np.bool_]
+    """Which texts have more tokens than are read."""
+    words: list[list[Part]]
+    """What each word contributed, where asked for."""
+
+
 class Model:
     """Texts → probabilities, over one graph, in the thread that asks. Safe to share between threads.
 
@@ -223,36 +234,29 @@ class Model:
         """Numbers of entries of the vocabulary; those that it lacks are left out."""
         return [number for token in tokens if (number := self._tokenizer.token_to_id(token)) is not None]
 
-    def scores(self, texts: Sequence[str], batch_size: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Probabilities (texts, labels) of any number of texts, and which of them had more tokens than are read.
+    def said(self, texts: Sequence[str], batch_size: int, *, explain: bool = False) -> Said:
+        """What the graph says of any number of texts, and with `explain` which words moved it.
 
         Texts of like length share a batch, of `batch_size` texts or `MOST_TOKENS` at most.
         """
-        encodings = self.encode(texts)
+        encodings = self.encode(texts, places=explain)
         lengths = np.array([len(encoding) for encoding in encodings])
-        found = np.empty((len(texts), len(self.config.labels)))
+        scores = np.empty((len(texts), len(self.config.labels)))
+        words: list[list[Part]] = [[] for _ in texts]
         for batch in batches(lengths, batch_size, self._most_tokens):
-            found[batch] = self.probabilities([encodings[i] for i in batch])
-        return found, np.array([bool(encoding.overflowing) for encoding in encodings], bool)
+            some = [encodings[i] for i in batch]
+            if not explain:
+                scores[batch] = self.probabilities(some)
+                continue
+            scores[batch], weights = self.attributions(some)
+            for i, encoding, row in zip(batch.tolist(), some, weights, strict=True):
+                words[i] = _words(encoding, row)
+        return Said(scores, np.array([bool(encoding.overflowing) for encoding in encodings], bool), words)
 
     def probabilities(self, encodings: Sequence[Encoding]) -> NDArray[np.float64]:
         """Probabilities (texts, labels) for one batch; it is padded to its longest text."""
         (logits,) = self._run([self._output], self.feed(encodings))
         return _softmax(logits)
-
-    def explained(
-        self, texts: Sequence[str], batch_size: int
-    ) -> tuple[NDArray[np.float64], NDArray[np.bool_], list[list[Part]]]:
-        """What `scores` gives, and what each word of each text contributed."""
-        encodings = self.encode(texts, places=True)
-        found = np.empty((len(texts), len(self.config.labels)))
-        words: list[list[Part]] = [[] for _ in texts]
-        for batch in batches(np.array([len(encoding) for encoding in encodings]), batch_size, self._most_tokens):
-            some = [encodings[i] for i in batch]
-            found[batch], weights = self.attributions(some)
-            for i, encoding, row in zip(batch.tolist(), some, weights, strict=True):
-                words[i] = _words(encoding, row)
-        return found, np.array([bool(encoding.overflowing) for encoding in encodings], bool), words
 
     def attributions(self, encodings: Sequence[Encoding]) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
         """Probabilities of one batch with places, and what each token contributed to its label's margin, in logits.

@@ -14,7 +14,7 @@ characters change nothing here either.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,7 +46,7 @@ class NGrams:
     def __init__(self, weights: NDArray[np.int8], step: float) -> None:
         self._labels = weights.shape[1]
         self._bits = weights.shape[0].bit_length() - 1
-        self._step = step
+        self.step = step
         # three labels share an integer, so that one look-up serves all three
         columns = [column + _BIAS << _COLUMN_BITS * (k % 3) for k, column in enumerate(weights.T.astype(np.int32))]
         self._packed = [sum(columns[first : first + 3]) for first in range(0, self._labels, 3)]
@@ -71,7 +71,7 @@ class NGrams:
         logits = np.full((len(texts), self._labels), np.nan)
         for rows, buffer in buffers(texts):
             sums, count, wordless = self._sums(buffer)
-            logits[rows] = sums * (self._step / np.sqrt(count))[:, None]
+            logits[rows] = sums * (self.step / np.sqrt(count))[:, None]
             logits[np.array(rows)[wordless]] = np.nan
         exp = np.exp(logits - logits.max(axis=1, keepdims=True))
         return np.asarray(exp / exp.sum(axis=1, keepdims=True))
@@ -96,6 +96,12 @@ class NGrams:
         wordless = _lengths(found[0].starts, len(found[0].hashes)) == 1  # nothing but the gap before it
         return totals.T - _BIAS * count[:, None], count, wordless
 
+    def weights(self, group: Group, factor: np.uint32) -> Ints:
+        """What each n-gram (n-grams, labels) of a kind adds to each label's sum."""
+        rows = [weights.take(group.buckets(factor, self._bits)) for weights in self._packed]
+        columns = [rows[k // 3] >> _COLUMN_BITS * (k % 3) & _COLUMN for k in range(self._labels)]
+        return np.stack(columns, axis=1) - _BIAS
+
 
 def _lengths(starts: Ints, end: int) -> Ints:
     """From each start to the next, and from the last one to the end."""
@@ -115,18 +121,18 @@ _COLUMN_BITS, _COLUMN = 10, (1 << 10) - 1
 
 # Texts to bytes ------------------------------------------------------------------------------------------------------
 
-_MARKER = "\3"
-_GAP = f"\0\0\0\0{_MARKER}\0\0\0\0"
+MARKER = "\3"
+GAP = f"\0\0\0\0{MARKER}\0\0\0\0"
 """Between texts: no run of five bytes reaches from one text to the next, or over a marker into a text."""
 _BUFFER = 1 << 17
 """Bytes worked on at a time: in fewer, numpy's calls take longer than what they do; more fall out of the cache."""
 
-_LINK = re.compile(rb"(?:https?:/*|www\.)(?:[^\s\0<>\"]*[^\s\0<>\"'.,;:!?()\[\]])?")
-_SHOUTED_LINK = re.compile(rb"(?:H[Tt][Tt][Pp][Ss]?:/*|WWW\.)(?:[^\s\0<>\"]*[^\s\0<>\"'.,;:!?()\[\]])?")
+LINK = re.compile(rb"(?:https?:/*|www\.)(?:[^\s\0<>\"]*[^\s\0<>\"'.,;:!?()\[\]])?")
+SHOUTED_LINK = re.compile(rb"(?:H[Tt][Tt][Pp][Ss]?:/*|WWW\.)(?:[^\s\0<>\"]*[^\s\0<>\"'.,;:!?()\[\]])?")
 _LINK_STARTS = (b"http", b"www.")
-_MENTION = re.compile(rb"@\w+")
-_LINK_BYTE, _MENTION_BYTE = b"\x01", b"\x02"
-_CONTROLS = bytes({*range(1, 9), *range(14, 32), 127} - {ord(_MARKER)})
+MENTION = re.compile(rb"@\w+")
+LINK_BYTE, MENTION_BYTE = b"\x01", b"\x02"
+CONTROLS = bytes({*range(1, 9), *range(14, 32), 127} - {ord(MARKER)})
 
 _CAPITALS, _SMALL, _DIGITS, _OTHERS = (bytes(range(*span)) for span in ((65, 91), (97, 123), (48, 58), (128, 256)))
 _BLANKS = bytes.maketrans(b"\t\v\f\r", b"    ")
@@ -136,60 +142,88 @@ _SPACE_KIND, _WORD_KIND, _MARK_KIND, _GAP_KIND = 0, 1, 2, 3
 _KINDS = np.full(256, _MARK_KIND, np.uint8)
 _KINDS[[*_SMALL, *_DIGITS, *_OTHERS, ord("'")]] = _WORD_KIND
 _KINDS[[0, ord(" ")]] = _SPACE_KIND
-_KINDS[ord(_MARKER)] = _GAP_KIND
+_KINDS[ord(MARKER)] = _GAP_KIND
 
 
 def buffers(texts: Sequence[str]) -> Iterator[tuple[list[int], Bytes]]:
     """Texts that are short enough, by their place, with the bytes that stand for them and the gaps around."""
+    for rows, views in batches(texts):
+        yield rows, joined(views)
+
+
+def is_plain(text: str) -> bool:
+    """Whether folding would leave a text as it is."""
+    return text.isascii() and "&" not in text and "[" not in text and "\0" not in text and MARKER not in text
+
+
+def batches(texts: Sequence[str]) -> Iterator[tuple[list[int], list[str]]]:
+    """Texts that are short enough, by their place, folded, as many as a buffer holds."""
     rows: list[int] = []
     views: list[str] = []
     size = 0
     for row, text in enumerate(texts):
         if len(text) > LONGEST:
             continue
-        plain = text.isascii() and "&" not in text and "[" not in text and "\0" not in text and _MARKER not in text
-        view = (text if plain else folded(text)).strip()
+        view = (text if is_plain(text) else folded(text)).strip()
         length = len(view) if view.isascii() else len(view.encode("utf-8", "replace"))
         if length > LONGEST:
             continue
         if rows and size + length > _BUFFER:
-            yield rows, _joined(views)
+            yield rows, views
             rows, views, size = [], [], 0
         rows.append(row)
         views.append(view)
-        size += length + len(_GAP)
+        size += length + len(GAP)
     if rows:
-        yield rows, _joined(views)
+        yield rows, views
 
 
-def _joined(views: Sequence[str]) -> Bytes:
+def joined(views: Sequence[str]) -> Bytes:
     """Texts in one buffer: links and mentions as one byte each, white space and repetitions cut short."""
-    joined = _GAP.join(("", *views, "")).encode("utf-8", "replace").translate(_BLANKS, _CONTROLS)
-    joined = _MENTION.sub(_MENTION_BYTE, _linked(_linked(joined, _LINK), _SHOUTED_LINK))
-    buffer = np.frombuffer(joined, np.uint8)
+    codes = without_controls(GAP.join(("", *views, "")).encode("utf-8", "replace"))
+    for pattern in (LINK, SHOUTED_LINK):
+        codes = replaced(codes, links(codes, pattern), LINK_BYTE)
+    buffer = np.frombuffer(MENTION.sub(MENTION_BYTE, codes), np.uint8)
+    return buffer[kept(buffer)]
+
+
+def without_controls(codes: bytes) -> bytes:
+    return codes.translate(_BLANKS, CONTROLS)
+
+
+def kept(buffer: Bytes) -> NDArray[np.bool_]:
+    """All but blanks behind a blank and what comes for the fourth time in a row."""
     blank = (buffer == ord(" ")) | (buffer == ord("\n"))
     same = buffer[1:] == buffer[:-1]
     left_out = np.zeros(len(buffer), bool)
     left_out[3:] = same[2:] & same[1:-1] & same[:-2] & (buffer[3:] != 0)
     left_out[1:] |= blank[1:] & blank[:-1]
-    return buffer[~left_out]
+    return ~left_out
 
 
-def _linked(joined: bytes, pattern: re.Pattern[bytes]) -> bytes:
-    """What `pattern.sub` does, tried only where a link may start."""
-    if pattern is _LINK:
+def links(joined: bytes, pattern: re.Pattern[bytes]) -> Iterator[tuple[int, int]]:
+    """What `pattern.finditer` finds, tried only where a link may start."""
+    if pattern is LINK:
         starts = sorted(place for word in _LINK_STARTS for place in _places(joined, word))
     else:
         codes = np.frombuffer(joined, np.uint8)
         capitals = ((codes[:-1] == ord("H")) | (codes[:-1] == ord("W"))).nonzero()[0]
         behind = codes[capitals + 1]
         starts = capitals[(behind == ord("T")) | (behind == ord("t")) | (behind == ord("W"))].tolist()
+    behind_last = 0
+    for start in starts:
+        if start >= behind_last and (match := pattern.match(joined, start)):
+            behind_last = match.end()
+            yield start, behind_last
+
+
+def replaced(joined: bytes, places: Iterable[tuple[int, int]], byte: bytes) -> bytes:
+    """Bytes with one byte in each of these places."""
     parts: list[bytes] = []
     end = 0
-    for start in starts:
-        if start >= end and (match := pattern.match(joined, start)):
-            parts += joined[end:start], _LINK_BYTE
-            end = match.end()
+    for start, behind in places:
+        parts += joined[end:start], byte
+        end = behind
     return b"".join((*parts, joined[end:]))
 
 
@@ -207,7 +241,7 @@ _NUMBERS: Hashes = np.fromfile(Path(__file__).with_name("hashes.bin"), "<u4").as
 _VALUES, FACTORS = _NUMBERS[:256], _NUMBERS[256:]
 """One odd factor for each kind of n-grams; the upper bits of hash × factor choose the bucket."""
 _P, _NEXT_WORD, _GAP_HASH = np.uint32(0x9E3779B1), np.uint32(0x27D4EB2F), np.uint32(7)
-_CHARACTERS = (3, 4, 5)
+CHARACTERS = (3, 4, 5)
 
 
 class Group(NamedTuple):
@@ -223,11 +257,11 @@ class Group(NamedTuple):
 
 def groups(buffer: Bytes) -> list[Group]:
     """All n-grams of the texts in a buffer, kind by kind; the first kind is words, each text's first being its gap."""
-    lower = np.frombuffer(buffer.tobytes().translate(_LOWER), np.uint8)
+    lower = lowered(buffer)
     shape = np.frombuffer(buffer.tobytes().translate(_SHAPE), np.uint8)
-    markers = (buffer == ord(_MARKER)).nonzero()[0]
+    markers = (buffer == ord(MARKER)).nonzero()[0]
     starts, start, end = markers[:-1], markers[0], markers[-1]
-    words, values = _Words.of(lower), _VALUES.take(lower)
+    words, values = Words.of(lower), _VALUES.take(lower)
     gaps, last = words.gaps[:-1], words.gaps[-1]
     by_word = (*_word_runs(words, values), *_word_runs(words, _VALUES.take(shape)))
     found = [Group(hashes[:last], gaps) for hashes in by_word]
@@ -237,7 +271,11 @@ def groups(buffer: Bytes) -> list[Group]:
     return found
 
 
-class _Words(NamedTuple):
+def lowered(buffer: Bytes) -> Bytes:
+    return np.frombuffer(buffer.tobytes().translate(_LOWER), np.uint8)
+
+
+class Words(NamedTuple):
     """Half-open spans of words, of single marks, and of gaps."""
 
     starts: Ints
@@ -248,7 +286,7 @@ class _Words(NamedTuple):
     """Which of the spans are gaps."""
 
     @classmethod
-    def of(cls, lower: Bytes) -> _Words:
+    def of(cls, lower: Bytes) -> Words:
         kinds = _KINDS[lower]
         changes = kinds[1:] != kinds[:-1]
         starting, ending = (kinds >= _MARK_KIND for _ in range(2))
@@ -265,13 +303,13 @@ class _Words(NamedTuple):
 def _runs(values: Hashes) -> Iterator[Hashes]:
     """Hashes of the runs of bytes that start at each place."""
     hashes = values
-    for length in range(2, max(_CHARACTERS) + 1):
+    for length in range(2, max(CHARACTERS) + 1):
         hashes = hashes[:-1] * _P + values[length - 1 :]
-        if length in _CHARACTERS:
+        if length in CHARACTERS:
             yield hashes
 
 
-def _word_runs(words: _Words, values: Hashes) -> Iterator[Hashes]:
+def _word_runs(words: Words, values: Hashes) -> Iterator[Hashes]:
     """Hashes of words and of pairs of neighbours."""
     sums = np.zeros(len(values) + 1, np.uint32)
     np.cumsum(values * _POWERS[: len(values)], out=sums[1:])
@@ -287,13 +325,13 @@ def _powers(base: int, count: int) -> Hashes:
     return np.cumprod(powers, dtype=np.uint32)
 
 
-_POWERS = _powers(int(_P), _BUFFER + 4 * len(_GAP))
+_POWERS = _powers(int(_P), _BUFFER + 4 * len(GAP))
 _INVERSE_POWERS = _powers(pow(int(_P), -1, 1 << 32), len(_POWERS))
 _SIZES = np.array([round(2 ** (k / 3)) for k in range(1, 32)])
 """Numbers of words that part texts by size."""
 
 
-def _traits(buffer: Bytes, words: _Words, starts: Ints) -> Hashes:
+def _traits(buffer: Bytes, words: Words, starts: Ints) -> Hashes:
     """What no n-gram sees: counts and shares over a whole text, as hashes (texts, traits)."""
     signs = np.add.reduceat(_SIGNS.take(buffer), starts)
     capitals, small, digits, lines = (signs >> shift & _FIELD for shift in _SHIFTS)
@@ -332,6 +370,6 @@ def _counting(*groups: bytes) -> Ints:
 
 
 _SIGNS = _counting(_CAPITALS, _SMALL, _DIGITS, b"\n")
-_MARKS = _counting(_LINK_BYTE, _MENTION_BYTE, b"#")
+_MARKS = _counting(LINK_BYTE, MENTION_BYTE, b"#")
 _IS_CAPITAL = _SIGNS == 1
 _COLUMNS = np.arange(9) << 13

@@ -7,11 +7,11 @@ what each is worth is measured: how often a message with the form has its label.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sincerity.cleaning import Cleaned
+from sincerity.cleaning import Cleaned, Span
 from sincerity.labels import Label
 
 
@@ -154,18 +154,20 @@ _TRAITS = {
 
 
 class Part(NamedTuple):
-    """A word as the model read it: half-open in the cleaned text, with its weight."""
+    """A word, half-open in a text, with what it weighs; or a trait of the whole text, which has no place in it."""
 
     start: int
     end: int
     weight: float
+    trait: str = ""
 
 
 def forms(view: Cleaned) -> Iterator[tuple[Form, int, int]]:
     """The forms of a cleaned text, each with its first place there."""
     start = _body(view)
+    text = view.text[start:]
     for form in FORMS:
-        if match := re.search(form.pattern, view.text[start:], re.IGNORECASE):
+        if match := re.search(form.pattern, text, re.IGNORECASE):
             yield form, start + match.start(), start + match.end()
 
 
@@ -175,30 +177,45 @@ def _body(view: Cleaned) -> int:
     return next((i for i, span in enumerate(spans) if span != (0, 0)), len(spans))
 
 
-def explain(text: str, view: Cleaned, parts: Sequence[Part]) -> tuple[Reason, ...]:
-    """Reasons for a text's label: forms first, then words and traits by strength."""
-    spans = view.offsets or []
+def in_original(view: Cleaned, parts: Iterable[Part]) -> list[Part]:
+    """Parts of a cleaned text as parts of the text it came from; cues as traits."""
     body = _body(view)
-
-    def reason(start: int, end: int, weight: float, evidence: str) -> Reason:
-        if end <= body:
-            return Reason(start=0, end=0, text="", weight=weight, evidence=evidence)
-        first, last = spans[start][0], max(span[1] for span in spans[start:end])
-        return Reason(start=first, end=last, text=text[first:last], weight=weight, evidence=evidence)
-
-    found = [
-        reason(start, end, sum(part.weight for part in parts if start <= part.start and part.end <= end), form.name)
-        for form, start, end in forms(view)
-    ]
-    words = [
-        reason(part.start, part.end, part.weight, _trait(view.text[part.start : part.end]) if part.end <= body else "")
+    return [
+        Part(0, 0, part.weight, _trait(view.text[part.start : part.end]))
+        if part.end <= body
+        else Part(*_behind(view, part.start, part.end), part.weight)
         for part in parts
     ]
-    return (*found, *sorted(words, key=lambda one: -abs(one.weight)))
+
+
+def _behind(view: Cleaned, start: int, end: int) -> Span:
+    """The characters of the original behind some of the cleaned text's."""
+    spans = (view.offsets or [])[start:end]
+    return spans[0][0], max(end for _, end in spans)
 
 
 def _trait(cue: str) -> str:
     return _TRAITS.get(cue, cue.strip("[]").lower())
+
+
+def explain(text: str, view: Cleaned, parts: Sequence[Part]) -> tuple[Reason, ...]:
+    """Reasons for a text's label: forms first, then words and traits by strength.
+
+    Args:
+        text: The text as it came.
+        view: What `sincerity.cleaning` made of it, with offsets.
+        parts: What the model's margin consists of, in `text`.
+    """
+    found = []
+    for form, start, end in forms(view):
+        first, behind = _behind(view, start, end)
+        weight = sum(part.weight for part in parts if not part.trait and first <= part.start and part.end <= behind)
+        found.append(Part(first, behind, weight, form.name))
+    strongest = sorted(parts, key=lambda part: -abs(part.weight))
+    return tuple(
+        Reason(start=start, end=end, text=text[start:end], weight=weight, evidence=evidence)
+        for start, end, weight, evidence in (*found, *strongest)
+    )
 
 
 def in_short(reasons: Sequence[Reason], most: int = 3) -> str:

@@ -11,7 +11,7 @@ import pytest
 import tiny_cascade
 
 from sincerity import ModelError
-from sincerity.ngrams import _LINK, _LINK_BYTE, _SHOUTED_LINK, _VALUES, FACTORS, LONGEST, NGrams, _linked
+from sincerity.ngrams import _VALUES, FACTORS, LINK, LONGEST, SHOUTED_LINK, NGrams, links
 
 DATA = Path(__file__).parents[1] / "data" / "messages"
 TEXTS = [json.loads(line)["text"] for line in (DATA / "test.jsonl").read_text("utf-8").splitlines()]
@@ -136,8 +136,8 @@ def test_links_looked_for_where_one_may_start_are_those_that_the_pattern_finds()
     )
     for _ in range(2000):
         joined = "".join(chance.choices(pieces, k=chance.randrange(12))).encode()
-        for pattern in (_LINK, _SHOUTED_LINK):
-            assert _linked(joined, pattern) == pattern.sub(_LINK_BYTE, joined)
+        for pattern in (LINK, SHOUTED_LINK):
+            assert [*links(joined, pattern)] == [match.span() for match in pattern.finditer(joined)]
 
 
 def test_weights_of_up_to_four_labels_are_summed_apart() -> None:
