@@ -1,4 +1,4 @@
-"""Do the weights that `Model` gives to tokens say what moved it? Deletion test on the research data's dev messages.
+"""Do the weights that a model gives to words say what moved it? Deletion test on the research data's dev messages.
 
     python -m benchmarks.attribution models/sincerity-minilm-l6
     python -m benchmarks.attribution models/sincerity-minilm-l3
@@ -6,16 +6,18 @@
 Deletes the fifth of a text's tokens that pushed most toward its label, and ten random fifths, and compares how far the
 label's probability falls (comprehensiveness, DeYoung et al., ACL 2020). Cues and special tokens are left in place.
 On every fourth text, leaving out one token after the other, and one half after the other, choose a fifth too: the
-former costs as many passes as there are tokens, the latter two. Also measured: what reasons cost in batch, and how
-often a message with one of the forms of `sincerity.reasons` has the form's label; `--only-forms` measures no more
-than that. Writes the model's part of benchmarks/results/attribution.json. Needs SINCERITY_DATA.
+former costs as many passes as there are tokens, the latter two. Where n-grams stand in front of the folder's graph,
+the same is done with their words, on the texts that they answer. Also measured: what reasons cost in batch, with the
+folder's graph alone and with all of its cascade, and how often a message with one of the forms of `sincerity.reasons`
+has the form's label; `--only-forms` measures no more than that. Writes the folder's part of
+benchmarks/results/attribution.json. Needs SINCERITY_DATA.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Annotated, Any, NamedTuple, cast
@@ -25,8 +27,11 @@ import typer
 from numpy.typing import NDArray
 
 from sincerity import Classifier, Label
+from sincerity.attribution import attributions
 from sincerity.cleaning import CUES, clean
+from sincerity.integrity import NGRAMS
 from sincerity.model import Model
+from sincerity.ngrams import NGrams
 from sincerity.reasons import FORMS, forms
 from training.command import run
 from training.corpus import Row, research_rows
@@ -50,26 +55,67 @@ class Tokens(NamedTuple):
         return len(self.ids)
 
 
-def probabilities(model: Model, sequences: Sequence[list[int]]) -> Array:
-    """Probabilities (sequences, labels) of token ids."""
-    tokens = [Tokens(sequence) for sequence in sequences]
-    return np.concatenate([model.probabilities(cast(Any, tokens[i : i + 32])) for i in range(0, len(tokens), 32)])
+class Reading(NamedTuple):
+    """A text as a model reads it."""
+
+    scores: Array
+    """Probabilities (labels,)."""
+    weights: Array
+    """What each token (tokens,) contributed."""
+    words: list[int]
+    """Which tokens may be left out."""
+    whole: float
+    """What all contributed."""
+    without: Callable[[Sequence[set[int]]], Array]
+    """Probabilities (sets, labels) with the tokens of each set left out."""
 
 
-def deletion_test(model: Model, texts: list[str]) -> dict[str, Any]:
+def read_by_graph(model: Model) -> Callable[[str], Reading]:
+    fixed = set(model.token_ids((*CUES, "[CLS]", "[SEP]")))
+
+    def read(text: str) -> Reading:
+        (encoding,) = model.encode([text], places=True)
+        scores, (weights,) = model.attributions([encoding])
+        ids = list(encoding.ids)
+
+        def without(sets: Sequence[set[int]]) -> Array:
+            left = [Tokens([token for i, token in enumerate(ids) if i not in out]) for out in sets]
+            batches = [left[i : i + 32] for i in range(0, len(left), 32)]
+            return np.concatenate([model.probabilities(cast(Any, batch)) for batch in batches])
+
+        words = [i for i, token in enumerate(ids) if token not in fixed]
+        return Reading(scores[0], weights, words, float(weights.sum()), without)
+
+    return read
+
+
+def read_by_ngrams(ngrams: NGrams) -> Callable[[str], Reading]:
+    def read(text: str) -> Reading:
+        (parts,) = attributions(ngrams, [text])
+        words = [part for part in parts if not part.trait]
+
+        def without(sets: Sequence[set[int]]) -> Array:
+            places = [{at for i in out for at in range(words[i].start, words[i].end)} for out in sets]
+            return ngrams.probabilities(["".join(c for i, c in enumerate(text) if i not in out) for out in places])
+
+        weights = np.array([part.weight for part in words])
+        whole = sum(part.weight for part in parts)
+        return Reading(ngrams.probabilities([text])[0], weights, list(range(len(words))), whole, without)
+
+    return read
+
+
+def deletion_test(read: Callable[[str], Reading], texts: list[str]) -> dict[str, Any]:
     """Falls of the label's probability, by the weights, at random, and where few texts are by leaving out."""
     rng = np.random.default_rng(0)
-    fixed = set(model.token_ids((*CUES, "[CLS]", "[SEP]")))
     sums, margins, labels, falls, random_falls = [], [], [], [], []
     left_out: list[list[float]] = []
     for number, text in enumerate(texts):
-        (encoding,) = model.encode([text], places=True)
-        scores, (weights,) = model.attributions([encoding])
-        label, ids = int(scores[0].argmax()), list(encoding.ids)
-        logs = np.log(scores[0])
-        sums.append(weights.sum())
+        scores, weights, words, whole, without = read(text)
+        label = int(scores.argmax())
+        logs = np.log(scores)
+        sums.append(whole)
         margins.append(logs[label] - np.delete(logs, label).mean())
-        words = [i for i, token in enumerate(ids) if token not in fixed]
         if len(words) < LEAST_TOKENS:
             continue
         count = round(SHARE * len(words))
@@ -79,10 +125,10 @@ def deletion_test(model: Model, texts: list[str]) -> dict[str, Any]:
         if compared:
             for size in (1, -(-len(words) // 2)):
                 parts = [words[i : i + size] for i in range(0, len(words), size)]
-                without = probabilities(model, [_without(ids, set(part)) for part in parts])[:, label]
-                each = np.repeat(scores[0, label] - without, [len(part) for part in parts])
+                without_part = without([set(part) for part in parts])[:, label]
+                each = np.repeat(scores[label] - without_part, [len(part) for part in parts])
                 chosen.append(_top(words, each, count))
-        fall = scores[0, label] - probabilities(model, [_without(ids, out) for out in chosen])[:, label]
+        fall = scores[label] - without(chosen)[:, label]
         labels.append(label)
         falls.append(fall[0])
         random_falls.append(fall[1 : 1 + RANDOM_DRAWS].mean())
@@ -106,10 +152,6 @@ def _top(words: list[int], weights: Array, count: int) -> set[int]:
     return {words[i] for i in np.argsort(-weights, kind="stable")[:count]}
 
 
-def _without(ids: list[int], out: set[int]) -> list[int]:
-    return [token for i, token in enumerate(ids) if i not in out]
-
-
 def _summary(labels: NDArray[Any], falls: Array, random_falls: Array) -> dict[str, Any]:
     def row(chosen: NDArray[Any]) -> dict[str, Any]:
         more = (falls - random_falls)[chosen]
@@ -125,16 +167,18 @@ def _summary(labels: NDArray[Any], falls: Array, random_falls: Array) -> dict[st
     return {"all": row(labels >= 0)} | {str(name): row(labels == i) for i, name in enumerate(Label)}
 
 
-def cost(folder: Path, texts: list[str]) -> dict[str, float]:
-    """Seconds of labelling with reasons over those without, one thread, the accurate model; taking turns."""
-    classifier = Classifier(folder, threads=1, cascade=False)
+def cost(folder: Path, texts: list[str], *, cascade: bool) -> dict[str, Any]:
+    """Core time of labelling with reasons over that without, one thread; taking turns."""
+    classifier = Classifier(folder, threads=1, cascade=cascade)
     seconds: dict[bool, list[float]] = {False: [], True: []}
+    classifier.classify(texts, explain=True)
     for _ in range(ROUNDS):
         for explain, found in seconds.items():
-            start = time.perf_counter()
+            start = time.process_time()
             classifier.classify(texts, explain=explain)
-            found.append(time.perf_counter() - start)
-    return {"texts": len(texts), "times_plain": round(median(seconds[True]) / median(seconds[False]), 2)}
+            found.append(time.process_time() - start)
+    of = "the cascade" if cascade else "the model alone"
+    return {"of": of, "texts": len(texts), "times_plain": round(median(seconds[True]) / median(seconds[False]), 2)}
 
 
 def form_precision(rows: Sequence[Row]) -> list[dict[str, Any]]:
@@ -169,12 +213,22 @@ def main(
     path = RESULTS / "attribution.json"
     result = json.loads(path.read_text("utf-8")) if path.is_file() else {"models": {}}
     if not only_forms:
-        texts = [text for row in rows[::every] if (text := clean(row.text).text)]
+        texts = [row.text for row in rows[::every]]
         model = Model(folder)
         result["models"][model.config.name] = {
-            **deletion_test(model, texts),
-            "cost": cost(folder, [row.text for row in rows][:256]),
+            **deletion_test(read_by_graph(model), [view for text in texts if (view := clean(text).text)]),
+            "cost": cost(folder, [row.text for row in rows], cascade=False),
         }
+        counted = [tier for tier in (model.config.cascade.tiers if model.config.cascade else ()) if not tier.model]
+        if counted:
+            classifier = Classifier(folder)
+            first = classifier.models[0]
+            answered = [text for text, one in zip(texts, classifier.classify(texts), strict=True) if one.model == first]
+            ngrams = NGrams.read(folder / NGRAMS, len(model.config.labels), counted[0].step)
+            result["models"][first] = {
+                **deletion_test(read_by_ngrams(ngrams), answered),
+                "cost": cost(folder, [row.text for row in rows], cascade=True),
+            }
     result["forms"] = {"dev": form_precision(rows), "train": form_precision(research_rows("train"))}
     RESULTS.mkdir(exist_ok=True)
     path.write_text(json.dumps(result, indent=1) + "\n", "utf-8")

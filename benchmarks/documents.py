@@ -111,8 +111,9 @@ def _attribution_words(name: str, result: dict[str, Any]) -> str:
         f"{name}: on {out['texts']} of these texts the fall is {out['mean_fall']}; choosing the tokens by leaving out "
         f"one after the other ({out['passes_one_token_after_the_other']} passes a text) gives "
         f"{out['mean_fall_one_token_after_the_other']}, by leaving out one half after the other (two passes) "
-        f"{out['mean_fall_one_half_after_the_other']}. Labelling with reasons takes {result['cost']['times_plain']} "
-        f"times as long as without. Correlation of sum and margin: {result['correlation_of_sum_and_margin']}, by "
+        f"{out['mean_fall_one_half_after_the_other']}. Labelling with reasons, by {result['cost']['of']}, takes "
+        f"{result['cost']['times_plain']} times as long as without. Correlation of sum and margin: "
+        f"{result['correlation_of_sum_and_margin']}, by "
         "construction."
     )
 

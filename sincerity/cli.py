@@ -166,7 +166,7 @@ def batch(
     safe_csv: Annotated[
         bool, typer.Option("--safe-csv", help="Put an apostrophe before cells that a spreadsheet would run.")
     ] = False,
-    explain: Annotated[bool, typer.Option("--explain", help="Add a column of reasons; takes twice as long.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Add a column of reasons; up to twice as slow.")] = False,
     errors: Annotated[str | None, typer.Option(help="Write the numbers of rows that could not be read here.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what was found, label three rows, and stop.")] = False,
     restart: Annotated[bool, typer.Option("--restart", help="Forget what an unfinished run has done.")] = False,

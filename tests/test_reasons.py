@@ -29,9 +29,9 @@ TEXTS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def explaining() -> Classifier:
-    return Classifier.from_pretrained(cascade=False)
+@pytest.fixture(scope="module", params=[True, False], ids=["cascade", "accurate"])
+def explaining(request: pytest.FixtureRequest) -> Classifier:
+    return Classifier.from_pretrained(cascade=request.param)
 
 
 def words(prediction: Prediction) -> list[Reason]:
@@ -42,7 +42,7 @@ def test_reasons_come_when_asked_for_and_leave_the_prediction_as_it_is(explainin
     for plain, explained in zip(explaining.classify(TEXTS), explaining.classify(TEXTS, explain=True), strict=True):
         assert plain.reasons == ()
         assert explained.reasons
-        assert explained.label == plain.label
+        assert (explained.label, explained.model) == (plain.label, plain.model)
         assert explained.score == pytest.approx(plain.score, abs=1e-6)
         assert explained.status == plain.status
 
