@@ -19,7 +19,7 @@ Span = tuple[int, int]
 class Marker:
     """Some messages, asked about all at once; the marks of a message are places in the text as it is shown.
 
-    Where the classifier cannot say why, or says another label than the audit's faster tier did, nothing is marked.
+    Where the classifier cannot say why, or the audit says another label than the text alone has, nothing is marked.
     """
 
     def __init__(self, classifier: Classifier, messages: Sequence[Message]) -> None:
