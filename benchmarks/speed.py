@@ -30,9 +30,9 @@ import typer
 from benchmarks.comparison import set_up
 from benchmarks.measure import peak_megabytes
 from benchmarks.timed import FOLDER, TEXTS
+from sincerity.buffers import LONGEST
 from sincerity.errors import SincerityError
 from sincerity.folders import DEFAULT_MODEL, model_folder
-from sincerity.ngrams import LONGEST
 from training.command import run
 from training.corpus import MEASURING, data_folder, part, read_jsonl
 from training.pictures import Line, draw_lines

@@ -10,36 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sincerity.cleaning import folded_with_offsets
-from sincerity.ngrams import (
-    CHARACTERS,
-    CONTROLS,
-    FACTORS,
-    GAP,
-    LINK,
-    LINK_BYTE,
-    MARKER,
-    MENTION,
-    MENTION_BYTE,
-    SHOUTED_LINK,
-    Bytes,
-    Ints,
-    NGrams,
-    Words,
-    batches,
-    groups,
-    is_plain,
-    kept,
-    links,
-    lowered,
-    replaced,
-    without_controls,
-)
+from sincerity.buffers import MARKER, Bytes, Ints, Traced, batches, traced
+from sincerity.ngrams import CHARACTERS, FACTORS, NGrams, Words, groups, lowered
 from sincerity.reasons import Part
 
 Floats = NDArray[np.float64]
@@ -47,14 +23,6 @@ Floats = NDArray[np.float64]
 _CAPITALS, _SIGNS = "its capital letters", "its links, mentions and hashtags"
 TRAITS = ("its length", _CAPITALS, _CAPITALS, "its lines", "its digits", *[_SIGNS] * 4)
 """What each of the traits of `sincerity.ngrams` counts."""
-
-
-class Traced(NamedTuple):
-    """The buffer of some texts, and for each byte the half-open range of characters of its text behind it."""
-
-    buffer: Bytes
-    firsts: Ints
-    lasts: Ints
 
 
 def attributions(ngrams: NGrams, texts: Sequence[str]) -> list[list[Part]]:
@@ -139,59 +107,3 @@ def _merged(parts: Sequence[Part]) -> list[Part]:
         else:
             found.append(part)
     return found
-
-
-# Bytes back to characters --------------------------------------------------------------------------------------------
-
-_IS_CONTROL = np.isin(np.arange(256), [*CONTROLS])
-
-
-def traced(texts: Sequence[str], views: Sequence[str]) -> Traced:
-    """What `sincerity.ngrams.joined` makes of the views of texts, and where its bytes come from."""
-    together = GAP.join(("", *views, ""))
-    codes = together.encode("utf-8", "replace")
-    gap = np.zeros(len(GAP), np.int64)
-    spans = [_spans(text, view) for text, view in zip(texts, views, strict=True)]
-    firsts, lasts = (np.concatenate([gap, *(part for span in spans for part in (span[k], gap))]) for k in (0, 1))
-    if len(codes) > len(together):
-        sizes = _sizes(together)
-        firsts, lasts = firsts.repeat(sizes), lasts.repeat(sizes)
-
-    def keep(kept: NDArray[np.bool_]) -> None:
-        """What is left out counts as what is in front of it."""
-        nonlocal firsts, lasts
-        places = kept.nonzero()[0]
-        firsts, lasts = firsts[places], np.maximum.reduceat(lasts, places)
-
-    keep(~_IS_CONTROL.take(np.frombuffer(codes, np.uint8)))
-    codes = without_controls(codes)
-    for pattern, byte in ((LINK, LINK_BYTE), (SHOUTED_LINK, LINK_BYTE), (MENTION, MENTION_BYTE)):
-        mentions = (match.span() for match in MENTION.finditer(codes))
-        places = list(mentions if pattern is MENTION else links(codes, pattern))
-        whole = np.ones(len(codes), bool)
-        for start, end in places:
-            whole[start + 1 : end] = False
-        keep(whole)
-        codes = replaced(codes, places, byte)
-    buffer = np.frombuffer(codes, np.uint8)
-    keep(mask := kept(buffer))
-    return Traced(buffer[mask], firsts, lasts)
-
-
-def _sizes(text: str) -> Ints:
-    """Bytes that each character (characters,) has in UTF-8; lone surrogates become a question mark."""
-    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4").astype(np.int64)
-    sizes = 1 + (points > 0x7F) + (points > 0x7FF) + (points > 0xFFFF)
-    return np.where(points >> 11 == 0xD800 >> 11, 1, sizes)
-
-
-def _spans(text: str, view: str) -> tuple[Ints, Ints]:
-    """Half-open ranges of characters of a text, one for each character of its view."""
-    if is_plain(text):
-        first = len(text) - len(text.lstrip())
-        places = np.arange(first, first + len(view))
-        return places, places + 1
-    folded = folded_with_offsets(text)
-    first = len(folded.text) - len(folded.text.lstrip())
-    spans = np.array((folded.offsets or [])[first : first + len(view)], np.int64).reshape(-1, 2)
-    return spans[:, 0], spans[:, 1]

@@ -6,33 +6,24 @@ by its hash, which needs no Python per word. The hash of any stretch is a differ
 2³², divided by the power of p at its start; so it does not depend on where in the buffer a text lies. A hash chooses a
 row of integer weights (the hashing trick: Weinberger et al., ICML 2009), a text's rows are summed in integers, and the
 sum is divided by the root of its number of n-grams. Nothing in that depends on the texts around, to the last bit.
-
-Texts that are not plain ASCII go through the clean-up's folding of characters first, so invisible and look-alike
-characters change nothing here either.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sincerity.cleaning import folded
+from sincerity.buffers import BUFFER, GAP, LINK_BYTE, MARKER, MENTION_BYTE, Bytes, Ints, buffers
 from sincerity.errors import ModelError
 
 NGRAMS_VERSION = 1
 """Version of what `groups` counts; weights fitted to another are refused."""
 
-LONGEST = 700
-"""Bytes of the longest text that is judged."""
-
-Ints = NDArray[np.int64]
 Hashes = NDArray[np.uint32]
-Bytes = NDArray[np.uint8]
 
 
 class NGrams:
@@ -119,23 +110,9 @@ _COLUMN_BITS, _COLUMN = 10, (1 << 10) - 1
 """Bits that hold the sum of the weights at one place: four of less than 256."""
 
 
-# Texts to bytes ------------------------------------------------------------------------------------------------------
-
-MARKER = "\3"
-GAP = f"\0\0\0\0{MARKER}\0\0\0\0"
-"""Between texts: no run of five bytes reaches from one text to the next, or over a marker into a text."""
-_BUFFER = 1 << 17
-"""Bytes worked on at a time: in fewer, numpy's calls take longer than what they do; more fall out of the cache."""
-
-LINK = re.compile(rb"(?:https?:/*|www\.)(?:[^\s\0<>\"]*[^\s\0<>\"'.,;:!?()\[\]])?")
-SHOUTED_LINK = re.compile(rb"(?:H[Tt][Tt][Pp][Ss]?:/*|WWW\.)(?:[^\s\0<>\"]*[^\s\0<>\"'.,;:!?()\[\]])?")
-_LINK_STARTS = (b"http", b"www.")
-MENTION = re.compile(rb"@\w+")
-LINK_BYTE, MENTION_BYTE = b"\x01", b"\x02"
-CONTROLS = bytes({*range(1, 9), *range(14, 32), 127} - {ord(MARKER)})
+# Bytes to n-grams ----------------------------------------------------------------------------------------------------
 
 _CAPITALS, _SMALL, _DIGITS, _OTHERS = (bytes(range(*span)) for span in ((65, 91), (97, 123), (48, 58), (128, 256)))
-_BLANKS = bytes.maketrans(b"\t\v\f\r", b"    ")
 _LOWER = bytes.maketrans(b"\n" + _CAPITALS + _DIGITS, b" " + _SMALL + b"0" * 10)
 _SHAPE = bytes.maketrans(b"\n" + _CAPITALS + _SMALL + _OTHERS + _DIGITS, b" " + b"A" * 26 + b"a" * 154 + b"0" * 10)
 _SPACE_KIND, _WORD_KIND, _MARK_KIND, _GAP_KIND = 0, 1, 2, 3
@@ -143,98 +120,6 @@ _KINDS = np.full(256, _MARK_KIND, np.uint8)
 _KINDS[[*_SMALL, *_DIGITS, *_OTHERS, ord("'")]] = _WORD_KIND
 _KINDS[[0, ord(" ")]] = _SPACE_KIND
 _KINDS[ord(MARKER)] = _GAP_KIND
-
-
-def buffers(texts: Sequence[str]) -> Iterator[tuple[list[int], Bytes]]:
-    """Texts that are short enough, by their place, with the bytes that stand for them and the gaps around."""
-    for rows, views in batches(texts):
-        yield rows, joined(views)
-
-
-def is_plain(text: str) -> bool:
-    """Whether folding would leave a text as it is."""
-    return text.isascii() and "&" not in text and "[" not in text and "\0" not in text and MARKER not in text
-
-
-def batches(texts: Sequence[str]) -> Iterator[tuple[list[int], list[str]]]:
-    """Texts that are short enough, by their place, folded, as many as a buffer holds."""
-    rows: list[int] = []
-    views: list[str] = []
-    size = 0
-    for row, text in enumerate(texts):
-        if len(text) > LONGEST:
-            continue
-        view = (text if is_plain(text) else folded(text)).strip()
-        length = len(view) if view.isascii() else len(view.encode("utf-8", "replace"))
-        if length > LONGEST:
-            continue
-        if rows and size + length > _BUFFER:
-            yield rows, views
-            rows, views, size = [], [], 0
-        rows.append(row)
-        views.append(view)
-        size += length + len(GAP)
-    if rows:
-        yield rows, views
-
-
-def joined(views: Sequence[str]) -> Bytes:
-    """Texts in one buffer: links and mentions as one byte each, white space and repetitions cut short."""
-    codes = without_controls(GAP.join(("", *views, "")).encode("utf-8", "replace"))
-    for pattern in (LINK, SHOUTED_LINK):
-        codes = replaced(codes, links(codes, pattern), LINK_BYTE)
-    buffer = np.frombuffer(MENTION.sub(MENTION_BYTE, codes), np.uint8)
-    return buffer[kept(buffer)]
-
-
-def without_controls(codes: bytes) -> bytes:
-    return codes.translate(_BLANKS, CONTROLS)
-
-
-def kept(buffer: Bytes) -> NDArray[np.bool_]:
-    """All but blanks behind a blank and what comes for the fourth time in a row."""
-    blank = (buffer == ord(" ")) | (buffer == ord("\n"))
-    same = buffer[1:] == buffer[:-1]
-    left_out = np.zeros(len(buffer), bool)
-    left_out[3:] = same[2:] & same[1:-1] & same[:-2] & (buffer[3:] != 0)
-    left_out[1:] |= blank[1:] & blank[:-1]
-    return ~left_out
-
-
-def links(joined: bytes, pattern: re.Pattern[bytes]) -> Iterator[tuple[int, int]]:
-    """What `pattern.finditer` finds, tried only where a link may start."""
-    if pattern is LINK:
-        starts = sorted(place for word in _LINK_STARTS for place in _places(joined, word))
-    else:
-        codes = np.frombuffer(joined, np.uint8)
-        capitals = ((codes[:-1] == ord("H")) | (codes[:-1] == ord("W"))).nonzero()[0]
-        behind = codes[capitals + 1]
-        starts = capitals[(behind == ord("T")) | (behind == ord("t")) | (behind == ord("W"))].tolist()
-    behind_last = 0
-    for start in starts:
-        if start >= behind_last and (match := pattern.match(joined, start)):
-            behind_last = match.end()
-            yield start, behind_last
-
-
-def replaced(joined: bytes, places: Iterable[tuple[int, int]], byte: bytes) -> bytes:
-    """Bytes with one byte in each of these places."""
-    parts: list[bytes] = []
-    end = 0
-    for start, behind in places:
-        parts += joined[end:start], byte
-        end = behind
-    return b"".join((*parts, joined[end:]))
-
-
-def _places(joined: bytes, word: bytes) -> Iterator[int]:
-    place = joined.find(word)
-    while place >= 0:
-        yield place
-        place = joined.find(word, place + 1)
-
-
-# Bytes to n-grams ----------------------------------------------------------------------------------------------------
 
 _NUMBERS: Hashes = np.fromfile(Path(__file__).with_name("hashes.bin"), "<u4").astype(np.uint32)
 """Drawn once by PCG64 from the seed 20161008; importing numpy.random would take as long as a hundred texts."""
@@ -325,7 +210,7 @@ def _powers(base: int, count: int) -> Hashes:
     return np.cumprod(powers, dtype=np.uint32)
 
 
-_POWERS = _powers(int(_P), _BUFFER + 4 * len(GAP))
+_POWERS = _powers(int(_P), BUFFER + 4 * len(GAP))
 _INVERSE_POWERS = _powers(pow(int(_P), -1, 1 << 32), len(_POWERS))
 _SIZES = np.array([round(2 ** (k / 3)) for k in range(1, 32)])
 """Numbers of words that part texts by size."""

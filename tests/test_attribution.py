@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from test_ngrams import ODD, RANDOM, TEXTS
 
-from sincerity.attribution import attributions, traced
-from sincerity.ngrams import FACTORS, NGrams, batches, buffers, groups, joined
+from sincerity.attribution import attributions
+from sincerity.buffers import batches, buffers, joined, traced
+from sincerity.ngrams import FACTORS, NGrams, groups
 
 DISGUISED = [
     "  Thanks for follow\u200bing!! @ann  see HTTPS://Shop.example/x, soooooo  good \u2026\n\n\nbye ",

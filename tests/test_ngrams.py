@@ -11,7 +11,8 @@ import pytest
 import tiny_cascade
 
 from sincerity import ModelError
-from sincerity.ngrams import _VALUES, FACTORS, LINK, LONGEST, SHOUTED_LINK, NGrams, links
+from sincerity.buffers import LINK, LONGEST, SHOUTED_LINK, links
+from sincerity.ngrams import _VALUES, FACTORS, NGrams
 
 DATA = Path(__file__).parents[1] / "data" / "messages"
 TEXTS = [json.loads(line)["text"] for line in (DATA / "test.jsonl").read_text("utf-8").splitlines()]

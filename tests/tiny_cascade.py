@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import tiny_model
 
+from sincerity.buffers import buffers
 from sincerity.cleaning import CLEAN_VERSION
-from sincerity.ngrams import FACTORS, NGRAMS_VERSION, buffers, groups
+from sincerity.ngrams import FACTORS, NGRAMS_VERSION, groups
 
 HAM = ("hello there my friend", "see you at the lake tonight", "how was your weekend, friend?")
 SPAM = ("buy cheap boots now", "SALE! half price today only", "order now, free shipping on all boots")

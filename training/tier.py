@@ -21,9 +21,10 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from sincerity.buffers import LONGEST, buffers
 from sincerity.integrity import NGRAMS
 from sincerity.labels import Label
-from sincerity.ngrams import FACTORS, LONGEST, NGrams, buffers, groups
+from sincerity.ngrams import FACTORS, NGrams, groups
 from training.command import run
 from training.corpus import (
     CHOOSING,
