@@ -20,8 +20,8 @@ from sincerity.reasons import Part
 
 Floats = NDArray[np.float64]
 
-_CAPITALS, _SIGNS = "its capital letters", "its links, mentions and hashtags"
-TRAITS = ("its length", _CAPITALS, _CAPITALS, "its lines", "its digits", *[_SIGNS] * 4)
+_CAPITALS, _SIGNS = "share of capital letters", "number of links, mentions and hashtags"
+TRAITS = ("number of words", _CAPITALS, _CAPITALS, "number of lines", "number of digits", *[_SIGNS] * 4)
 """What each of the traits of `sincerity.ngrams` counts."""
 
 
