@@ -24,7 +24,7 @@ from sincerity import Classifier
 from sincerity.cleaning import TOKENS, clean
 from training import export, prepare, score, train
 from training.corpus import CorpusError
-from training.graph import LAYERS_BACK, Graph
+from training.graph import Graph, layers_back
 from training.quantise import LEVELS, quantise
 from training.rebuild import torch_model
 
@@ -98,7 +98,8 @@ def test_the_graph_is_the_model_and_its_attributions_are_gradients_through_gates
 def gated_gradient_attribution(model: Any, tokens: Any) -> torch.Tensor:
     """The same split by another route: autograd with every non-linear factor held constant."""
     hidden = model.bert(**tokens, output_hidden_states=True).hidden_states
-    layers = model.bert.encoder.layer[-LAYERS_BACK:]
+    layers = model.bert.encoder.layer
+    layers = layers[-layers_back(len(layers)) :]
     start = states = hidden[-1 - len(layers)].detach().requires_grad_()
     for layer in layers:
         attention, heads = layer.attention.self, model.config.num_attention_heads
