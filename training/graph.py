@@ -151,8 +151,13 @@ class Graph(nn.Module):
 
 
 def _by_head(vectors: Tensor, matrices: Tensor) -> Tensor:
-    """(batch, heads, n) × (heads, n, m) → (batch, heads, m)."""
-    return (vectors.transpose(0, 1) @ matrices).transpose(0, 1)
+    """(batch, heads, n) × (heads, n, m) → (batch, heads, m).
+
+    One row comes twice, so that a batch of one text is no product of a single row: onnxruntime has a kernel for those
+    that adds up in another order, and what is rounded to 8 bits behind it would move.
+    """
+    rows = vectors.transpose(0, 1)
+    return (torch.cat((rows, rows[:, :1]), dim=1) @ matrices)[:, :-1].transpose(0, 1)
 
 
 def _gate(activated: Tensor, before: Tensor) -> Tensor:
