@@ -115,7 +115,8 @@ class Graph(nn.Module):
         attention, first = layer.attention.self, states[:, :1]
         query = self._heads(attention.query(first))
         looking = _by_head(query, self.last_key)
-        weights = torch.softmax(looking @ states.transpose(1, 2) / math.sqrt(query.shape[-1]) + mask[:, 0], dim=-1)
+        scores = (states @ looking.transpose(1, 2)).transpose(1, 2)  # in this order no sum depends on the padding
+        weights = torch.softmax(scores / math.sqrt(query.shape[-1]) + mask[:, 0], dim=-1)
         gathered = _by_head(weights @ states, self.last_value.transpose(1, 2)).reshape(first.shape)
         return self._behind_attention(layer, first, gathered + attention.value.bias, weights)
 
