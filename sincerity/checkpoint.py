@@ -42,8 +42,13 @@ class Part:
         try:
             if self.target.is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-            self._file = os.fdopen(os.open(self.path, _FLAGS, 0o666), "r+b", buffering=0)
-            _lock(self._file, self.path)
+            file = os.fdopen(os.open(self.path, _FLAGS, 0o666), "r+b", buffering=0)
+            try:
+                _lock(file, self.path)
+            except BaseException:
+                file.close()
+                raise
+            self._file = file
             if os.fstat(self._file.fileno()).st_size < size:
                 raise TableError(f"{self.path} is shorter than its checkpoint says. Start over with --restart.")
             self._file.truncate(size)
@@ -76,6 +81,11 @@ class Part:
         assert self._file is not None
         self._file.truncate(size)
         self._file.seek(size)
+
+    def discard(self) -> None:
+        """Leave nothing behind, if it was opened and is no other run's."""
+        if self._file is not None:
+            self.path.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Close."""

@@ -229,10 +229,12 @@ def _resumable(
 ) -> Iterator[Summary]:
     """To files, with checkpoints between chunks; what is there on return is complete."""
     sizes = state["sizes"] if state else {}
-    for name, part in parts.items():
-        part.open(sizes.get(name, 0))
     done: dict[str, Any] | None = state
+    opened = False
     try:
+        for name, part in parts.items():
+            part.open(sizes.get(name, 0))
+        opened = True
         if state:
             run.skip(state["summary"])
         else:
@@ -248,10 +250,15 @@ def _resumable(
                 _save(done, parts, checkpoint)
             yield run.summary
     except SincerityError:
-        _discard(parts, checkpoint)
+        if opened:  # else they may be another run's
+            _discard(parts, checkpoint)
         raise
     except BaseException:  # a signal, a full disk: as far as the last whole chunk
-        if done is None or not resumable:
+        if not opened:
+            if done is None:
+                for part in parts.values():
+                    part.discard()
+        elif done is None or not resumable:
             _discard(parts, checkpoint)
         else:
             with suppress(OSError):

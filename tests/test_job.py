@@ -17,6 +17,7 @@ import tiny_model
 from kill_batch import write_rows
 
 from sincerity import Classifier, TableError
+from sincerity.checkpoint import Part
 from sincerity.job import CHUNK, Options, label_table
 
 ROOT = Path(__file__).parents[1]
@@ -332,6 +333,23 @@ def test_a_table_that_is_labelled_in_place_is_resumed_too(classifier_of: Classif
     assert source.read_bytes() == before
     list(label_table(source, source, classifier_of))
     assert source.read_bytes() == (tmp_path / "other.csv").read_bytes()
+
+
+def test_a_signal_while_the_output_is_opened_leaves_nothing(
+    classifier_of: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, out = write_rows(tmp_path / "in.csv", 5), tmp_path / "out" / "out.csv"
+    out.parent.mkdir()
+    open_ = Part.open
+
+    def stopped(part: Part, size: int) -> None:
+        open_(part, size)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Part, "open", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        next(label_table(source, out, classifier_of))
+    assert files(out.parent) == []
 
 
 def test_standard_input_cannot_be_resumed_and_leaves_nothing(model: Path, source: Path, tmp_path: Path) -> None:
