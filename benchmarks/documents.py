@@ -113,8 +113,7 @@ def _attribution_words(name: str, result: dict[str, Any]) -> str:
         f"{out['mean_fall_one_token_after_the_other']}, by leaving out one half after the other (two passes) "
         f"{out['mean_fall_one_half_after_the_other']}. Labelling with reasons, by {result['cost']['of']}, takes "
         f"{result['cost']['times_plain']} times as long as without. Correlation of sum and margin: "
-        f"{result['correlation_of_sum_and_margin']}, by "
-        "construction."
+        f"{result['correlation_of_sum_and_margin']}, by construction."
     )
 
 

@@ -161,8 +161,7 @@ def traced(texts: Sequence[str], views: Sequence[str]) -> Traced:
     keep(~_IS_CONTROL.take(np.frombuffer(codes, np.uint8)))
     codes = _without_controls(codes)
     for pattern, byte in ((LINK, LINK_BYTE), (SHOUTED_LINK, LINK_BYTE), (_MENTION, MENTION_BYTE)):
-        mentions = (match.span() for match in _MENTION.finditer(codes))
-        places = list(mentions if pattern is _MENTION else links(codes, pattern))
+        places = [match.span() for match in pattern.finditer(codes)]
         whole = np.ones(len(codes), bool)
         for start, end in places:
             whole[start + 1 : end] = False

@@ -288,7 +288,7 @@ def _save(state: dict[str, Any], parts: dict[str, Part], checkpoint: Checkpoint)
 def _discard(parts: dict[str, Part], checkpoint: Checkpoint) -> None:
     checkpoint.remove()
     for part in parts.values():
-        part.path.unlink(missing_ok=True)
+        part.discard()
 
 
 def _finish(
