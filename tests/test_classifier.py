@@ -16,6 +16,8 @@ import pytest
 
 import sincerity
 from sincerity import Classifier, Label, ModelError, Prediction, Status, classify
+from sincerity.classifier import FIRST_WINDOW, WINDOW, WINDOW_CHARACTERS
+from sincerity.classifier import _windows as windows
 from sincerity.language import too_short
 from sincerity.model import batches
 from sincerity.prediction import predictions
@@ -147,6 +149,58 @@ def test_stream_is_lazy(classifier: Classifier) -> None:
     assert taken == 0
     next(stream)
     assert taken < 5000
+
+
+@pytest.mark.parametrize("count", [0, 1, 15, 16, 17, 1000, 2003, 20_011])
+@pytest.mark.parametrize("threads", [1, 2, 8])
+def test_a_window_is_no_more_than_a_threads_share_of_the_texts_left(count: int, threads: int) -> None:
+    texts = list(map(str, range(count)))
+    found = list(windows(iter(texts), WINDOW, threads, count))
+    assert list(chain(*found)) == texts
+    left = count
+    for window in found:
+        assert 0 < len(window) <= min(WINDOW, max(FIRST_WINDOW, math.ceil(left / threads)))
+        left -= len(window)
+    assert len(found) <= count / WINDOW + 12 + 8 * threads
+
+
+@pytest.mark.parametrize("expected", [0, 1, 40, 2000, 3001, 1 << 62])
+def test_windows_hold_all_texts_however_many_are_expected(expected: int) -> None:
+    texts = list(map(str, range(3000)))
+    found = list(windows(iter(texts), WINDOW, 2, expected))
+    assert list(chain(*found)) == texts
+    if expected <= 40:
+        assert max(map(len, found)) == WINDOW
+
+
+def test_a_window_ends_with_the_text_that_makes_it_too_long() -> None:
+    texts = ["a", "b" * WINDOW_CHARACTERS, "c", "d" * (WINDOW_CHARACTERS + 1), "e"]
+    assert [len(window) for window in windows(iter(texts), WINDOW, 2, len(texts))] == [2, 2, 1]
+
+
+class _Hinting:
+    """Texts that say they are as many as one likes, or fail to say it."""
+
+    def __init__(self, texts: list[str], hint: int | Exception) -> None:
+        self._texts, self._hint = iter(texts), hint
+
+    def __iter__(self) -> _Hinting:
+        return self
+
+    def __next__(self) -> str:
+        return next(self._texts)
+
+    def __length_hint__(self) -> int:
+        if isinstance(self._hint, Exception):
+            raise self._hint
+        return self._hint
+
+
+@pytest.mark.parametrize("hint", [0, 3, 90, 5000, -1, RuntimeError("not counted")])
+def test_texts_whose_number_is_said_wrongly_are_all_answered_in_order(hint: int | Exception) -> None:
+    texts = TEXTS[:90]
+    two = Classifier.from_pretrained(threads=2)
+    assert two.classify(_Hinting(texts, hint)) == two.classify(texts) == two.classify(iter(texts))
 
 
 def test_stream_checks_its_argument_before_it_is_consumed(classifier: Classifier) -> None:
