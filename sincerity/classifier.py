@@ -33,6 +33,8 @@ WINDOW = 1024
 """Most texts that are sorted by length together, in one thread."""
 FIRST_WINDOW = 16
 """A stream's first answers shall not wait for many texts: its windows start small and double."""
+LAST_WINDOW = 64
+"""Towards the end windows get smaller, no further than this: in few texts, those of a batch differ more in length."""
 WINDOW_CHARACTERS = 1 << 22
 IN_FLIGHT = 4096
 """Most texts of one call that are in work at a time."""
@@ -287,7 +289,7 @@ def _windows(texts: Iterator[str], most: int, threads: int, expected: int) -> It
     while True:
         share = -(-(expected - taken) // threads) if taken < expected else most
         window, characters = list[str](), 0
-        for text in islice(texts, min(size, max(FIRST_WINDOW, share))):
+        for text in islice(texts, min(size, max(LAST_WINDOW, share))):
             window.append(text)
             characters += len(text)
             if characters > WINDOW_CHARACTERS:

@@ -16,7 +16,7 @@ import pytest
 
 import sincerity
 from sincerity import Classifier, Label, ModelError, Prediction, Status, classify
-from sincerity.classifier import FIRST_WINDOW, WINDOW, WINDOW_CHARACTERS
+from sincerity.classifier import LAST_WINDOW, WINDOW, WINDOW_CHARACTERS
 from sincerity.classifier import _windows as windows
 from sincerity.language import too_short
 from sincerity.model import batches
@@ -159,7 +159,7 @@ def test_a_window_is_no_more_than_a_threads_share_of_the_texts_left(count: int, 
     assert list(chain(*found)) == texts
     left = count
     for window in found:
-        assert 0 < len(window) <= min(WINDOW, max(FIRST_WINDOW, math.ceil(left / threads)))
+        assert 0 < len(window) <= min(WINDOW, max(LAST_WINDOW, math.ceil(left / threads)))
         left -= len(window)
     assert len(found) <= count / WINDOW + 12 + 8 * threads
 
@@ -200,7 +200,7 @@ class _Hinting:
 def test_texts_whose_number_is_said_wrongly_are_all_answered_in_order(hint: int | Exception) -> None:
     texts = TEXTS[:90]
     two = Classifier.from_pretrained(threads=2)
-    assert two.classify(_Hinting(texts, hint)) == two.classify(texts) == two.classify(iter(texts))
+    assert two.classify(_Hinting(texts, hint)) == two.classify(texts) == two.classify(text for text in texts)
 
 
 def test_stream_checks_its_argument_before_it_is_consumed(classifier: Classifier) -> None:
