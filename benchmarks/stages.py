@@ -18,13 +18,13 @@ from tokenizers import Encoding
 
 from sincerity import Classifier
 from sincerity.cleaning import clean
+from sincerity.devices import DEVICES
 from sincerity.integrity import NGRAMS, graph_name
 from sincerity.model import Model, batches
 from sincerity.ngrams import NGrams
 from sincerity.spelling import respelt
 
 ROUNDS = 3
-BATCH = 32
 PEAK_SHAPE = (1024, 384, 1536)
 """Rows, inputs and outputs of the product that stands for what this processor can do."""
 
@@ -44,12 +44,12 @@ def measure_stages(texts: Sequence[str], folders: dict[str, Path]) -> dict[str, 
         stage["n-grams"] = _microseconds(lambda: ngrams.probabilities(texts), len(texts))
     stage["clean-up"] = _microseconds(lambda: [respelt(clean(text)) for text in texts], len(texts))
     views = [view for view in (respelt(clean(text)).text for text in texts) if view]
-    peak = _peak()
+    peak, cpu = _peak(), DEVICES["cpu"]
     for name, path in folders.items():
         model = Model(path)
         encodings = model.encode(views)
         lengths = np.array([len(encoding) for encoding in encodings])
-        parts = list(batches(lengths, BATCH))
+        parts = list(batches(lengths, cpu.batch_size, cpu.most_tokens))
         kind = "accurate" if name == "default" else name
         stage[f"tokens ({kind})"] = _microseconds(partial(model.encode, views), len(views))
         stage[f"graph ({kind})"] = _microseconds(partial(_answer, model, encodings, parts), len(views))

@@ -102,17 +102,20 @@ class Cascade:
 
     Args:
         folder: A model folder, with its `config`.
-        batch_size: Most texts that a graph computes at a time.
+        batch_size: Most texts that a graph computes at a time; by default as many as suit the device.
         fast: Whether the tiers in front of the folder's own graph are asked at all.
-        device: What graphs are computed on, one of `sincerity.model.DEVICES`.
+        device: What graphs are computed on, one of `sincerity.devices.DEVICES`.
 
     Raises:
         ModelError: A file is missing or damaged. Behind other tiers, what only loading a graph can tell comes when it
             is first needed.
     """
 
-    def __init__(self, folder: Path, config: ModelConfig, *, batch_size: int, fast: bool, device: str = "cpu") -> None:
-        from sincerity.model import require_device, require_files
+    def __init__(
+        self, folder: Path, config: ModelConfig, *, batch_size: int | None = None, fast: bool, device: str = "cpu"
+    ) -> None:
+        from sincerity.devices import require_device
+        from sincerity.model import require_files
 
         if device != "cpu":
             require_device(device)

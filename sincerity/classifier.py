@@ -38,6 +38,8 @@ LAST_WINDOW = 64
 WINDOW_CHARACTERS = 1 << 22
 IN_FLIGHT = 4096
 """Most texts of one call that are in work at a time."""
+GPU_WINDOWS = 4
+"""How many times as large windows are on a GPU, which computes hundreds of texts at a time as fast as one."""
 
 
 class Classifier:
@@ -47,11 +49,13 @@ class Classifier:
         folder: A model folder (`sincerity.model` says what is in it).
         threads: Threads that one call may compute with; by default as many as the process has cores. (Tokenising
             has threads of its own: RAYON_NUM_THREADS.)
-        batch_size: Most texts that a thread computes at a time. Results do not depend on it.
+        batch_size: Most texts that a thread computes at a time; by default 32, on a GPU as many as fit its batches.
+            Results do not depend on it.
         cascade: Whether the folder's faster tiers, if it has any, answer the texts they are sure of
             (`sincerity.cascade`); without them its own graph answers all.
-        device: `cpu`, or `cuda` for graphs on an NVIDIA GPU, which needs onnxruntime-gpu in place of onnxruntime;
-            batches are larger there. It was never run on one: untested.
+        device: `cpu`, or `cuda` for graphs on an NVIDIA GPU, which needs the `gpu` extra and no other onnxruntime.
+            There 8-bit graphs are computed in float (`sincerity.dequantise`), so probabilities differ a little from
+            the CPU's and a few labels with them.
 
     Raises:
         ModelError: The folder is missing, incomplete, damaged, or made for another version of this package; or there
@@ -63,20 +67,23 @@ class Classifier:
         folder: str | Path,
         *,
         threads: int | None = None,
-        batch_size: int = 32,
+        batch_size: int | None = None,
         cascade: bool = True,
         device: str = "cpu",
     ) -> None:
         from sincerity.cascade import Cascade  # numpy, not before it is needed
         from sincerity.model import ModelConfig
 
-        for name, value in (("threads", 1 if threads is None else threads), ("batch_size", batch_size)):
-            if not isinstance(value, int) or value < 1:
+        for name, value in (("threads", threads), ("batch_size", batch_size)):
+            if value is not None and (not isinstance(value, int) or value < 1):
                 raise ValueError(f"{name} is {value!r}. Expected: a whole number of at least 1.")
         self.folder = Path(folder)
         self._config = ModelConfig.read(self.folder)
         self._cascade = Cascade(self.folder, self._config, batch_size=batch_size, fast=cascade, device=device)
         self._threads = threads or _cores()
+        self._window = max(FIRST_WINDOW, min(WINDOW, IN_FLIGHT // self._threads))
+        if device != "cpu":
+            self._window *= GPU_WINDOWS
         self.name = self._config.name
         self.models = self._cascade.names
         """Who may answer, fastest first: what `Prediction.model` can be."""
@@ -95,7 +102,7 @@ class Classifier:
         local_files_only: bool = False,
         token: str | None = None,
         threads: int | None = None,
-        batch_size: int = 32,
+        batch_size: int | None = None,
         cascade: bool = True,
         device: str = "cpu",
     ) -> Classifier:
@@ -135,8 +142,8 @@ class Classifier:
                 f"texts is {texts!r:.80} ({type(texts).__name__}). Expected: an iterable of str. "
                 "Of a table, pass the column that holds the texts."
             )
-        most = max(FIRST_WINDOW, min(WINDOW, IN_FLIGHT // self._threads))
-        return self._one_by_one(_windows(_checked(texts), most, self._threads, _expected(texts)), explain)
+        windows = _windows(_checked(texts), self._window, self._threads, _expected(texts))
+        return self._one_by_one(windows, explain)
 
     def stream_batches(
         self, batches: Iterable[Sequence[str]], *, explain: bool = False

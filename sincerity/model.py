@@ -24,24 +24,18 @@ from numpy.typing import NDArray
 
 from sincerity.cascade import CascadeConfig, read_tiers
 from sincerity.cleaning import CLEAN_VERSION
+from sincerity.devices import DEVICES, load_session
 from sincerity.errors import ModelError
 from sincerity.integrity import GRAPHS, WEIGHTS, graph_name, verify
 from sincerity.labels import Label
 from sincerity.reasons import Part
 
-if TYPE_CHECKING:  # they take a tenth of a second to import, and a cascade's first tier does without them
-    import onnxruntime as ort
+if TYPE_CHECKING:  # it takes time to import, and a cascade's first tier does without it
     from tokenizers import Encoding, Tokenizer
 
 FOREIGN_THRESHOLD = 0.5
 EXPLAIN, ATTRIBUTIONS = "explain", "attributions"
 """An input of the graph, false by default, and the output that it asks for."""
-MOST_TOKENS = 512
-"""Tokens of a batch, padding counted: what more of them compute falls out of the processor's cache."""
-GPU_TOKENS = 1 << 15
-"""Tokens of a batch on a GPU, padding counted. Nobody has measured it."""
-DEVICES = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
-"""What computes, and onnxruntime's name for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,8 +196,8 @@ class Model:
         self.config = ModelConfig.read(folder)
         require_files(folder)
         self._tokenizer = _load_tokenizer(folder, self.config.max_length)
-        self._session = _load_session(folder, device)
-        self._most_tokens = GPU_TOKENS if device == "cuda" else MOST_TOKENS
+        self._session = load_session(folder, device)
+        self._device = DEVICES[device]
         self._inputs = {node.name for node in self._session.get_inputs()}
         output = self._session.get_outputs()[0]
         if isinstance(output.shape[-1], int) and output.shape[-1] != len(self.config.labels):
@@ -234,16 +228,17 @@ class Model:
         """Numbers of entries of the vocabulary; those that it lacks are left out."""
         return [number for token in tokens if (number := self._tokenizer.token_to_id(token)) is not None]
 
-    def said(self, texts: Sequence[str], batch_size: int, *, explain: bool = False) -> Said:
+    def said(self, texts: Sequence[str], batch_size: int | None = None, *, explain: bool = False) -> Said:
         """What the graph says of any number of texts, and with `explain` which words moved it.
 
-        Texts of like length share a batch, of `batch_size` texts or `MOST_TOKENS` at most.
+        Texts of like length share a batch, of `batch_size` texts (by default the device's) or the device's tokens at
+        most.
         """
         encodings = self.encode(texts, places=explain)
         lengths = np.array([len(encoding) for encoding in encodings])
         scores = np.empty((len(texts), len(self.config.labels)))
         words: list[list[Part]] = [[] for _ in texts]
-        for batch in batches(lengths, batch_size, self._most_tokens):
+        for batch in batches(lengths, batch_size or self._device.batch_size, self._device.most_tokens):
             some = [encodings[i] for i in batch]
             if not explain:
                 scores[batch] = self.probabilities(some)
@@ -308,10 +303,10 @@ def _words(encoding: Encoding, weights: NDArray[np.float64]) -> list[Part]:
     return list(found.values())
 
 
-def batches(lengths: NDArray[np.int64], batch_size: int, most_tokens: int = MOST_TOKENS) -> Iterator[NDArray[np.int64]]:
+def batches(lengths: NDArray[np.int64], batch_size: int, most_tokens: int) -> Iterator[NDArray[np.int64]]:
     """Places of the items, sorted by length and parted into batches; long ones first.
 
-    >>> [batch.tolist() for batch in batches(np.array([9, 700, 600, 8]), 3)]
+    >>> [batch.tolist() for batch in batches(np.array([9, 700, 600, 8]), 3, 512)]
     [[1], [2], [0, 3]]
     """
     order = np.argsort(-lengths, kind="stable")
@@ -349,37 +344,3 @@ def _load_tokenizer(folder: Path, max_length: int) -> Tokenizer:
     tokenizer.no_padding()
     tokenizer.enable_truncation(max_length)
     return tokenizer
-
-
-def require_device(device: str) -> None:
-    """Raise `ModelError` where onnxruntime cannot compute on a device, `ValueError` where nobody knows it."""
-    import onnxruntime as ort
-
-    if device not in DEVICES:
-        raise ValueError(f"device is {device!r}. Expected: {' or '.join(DEVICES)}.")
-    if DEVICES[device] not in (there := ort.get_available_providers()):
-        raise ModelError(
-            f"device is {device!r}, but the onnxruntime that is installed has {', '.join(there)} only. Expected: "
-            f"{DEVICES[device]}. Install onnxruntime-gpu in place of onnxruntime, or leave the device out."
-        )
-
-
-def _load_session(folder: Path, device: str) -> ort.InferenceSession:
-    import onnxruntime as ort
-
-    path = folder / (graph_name(folder) or GRAPHS[0])
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1  # whole batches run side by side instead
-    options.enable_mem_pattern = False  # batches have all shapes: a plan for each holds memory and saves no time
-    options.log_severity_level = 3
-    try:
-        session = ort.InferenceSession(
-            str(path), options, providers=list(dict.fromkeys((DEVICES[device], DEVICES["cpu"])))
-        )
-    except Exception as error:  # the library raises many kinds
-        raise ModelError(f"{path} cannot be loaded as ONNX ({error}). Get the model again.") from error
-    if (used := session.get_providers()[0]) != DEVICES[device]:
-        raise ModelError(f"device is {device!r}, but onnxruntime found none and took {used}. Check driver and CUDA.")
-    if "input_ids" not in (names := {node.name for node in session.get_inputs()}):
-        raise ModelError(f"{path} has the inputs {sorted(names)}. Expected: input_ids, as text classifiers have.")
-    return session

@@ -110,7 +110,7 @@ def test_one_blank_prediction_is_not_shared_with_the_next(classifier: Classifier
 
 
 @pytest.mark.parametrize(
-    "settings", [{"threads": 0}, {"batch_size": 0}, {"batch_size": 1.5}, {"batch_size": None}, {"threads": "2"}]
+    "settings", [{"threads": 0}, {"batch_size": 0}, {"batch_size": 1.5}, {"batch_size": "32"}, {"threads": "2"}]
 )
 def test_settings_out_of_range_are_value_errors(settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"is .*\. Expected: a whole number"):

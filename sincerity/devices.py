@@ -1,0 +1,85 @@
+"""What computes graphs, the processor or an NVIDIA GPU, and the onnxruntime session that does it there."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import redirect_stdout
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from sincerity.errors import ModelError
+from sincerity.integrity import GRAPHS, graph_name
+
+if TYPE_CHECKING:  # it takes a tenth of a second to import, and a cascade's first tier does without it
+    import onnxruntime as ort
+
+
+class Device(NamedTuple):
+    """What computes graphs, and how much of one at a time."""
+
+    provider: str
+    """onnxruntime's name for it."""
+    options: dict[str, str]
+    batch_size: int
+    """Most texts of a batch, where nobody says."""
+    most_tokens: int
+    """Most tokens of a batch, padding counted; what one text has more is computed all the same."""
+
+
+DEVICES = {
+    # more tokens fall out of the processor's cache
+    "cpu": Device("CPUExecutionProvider", {}, batch_size=32, most_tokens=512),
+    # TensorFloat-32 keeps 10 bits of each factor, and what a text is told would depend on its batch
+    "cuda": Device("CUDAExecutionProvider", {"use_tf32": "0"}, batch_size=1 << 15, most_tokens=1 << 15),
+}
+
+
+def require_device(device: str) -> None:
+    """Raise `ModelError` where onnxruntime cannot compute on a device, `ValueError` where nobody knows it."""
+    import onnxruntime as ort
+
+    if device not in DEVICES:
+        raise ValueError(f"device is {device!r}. Expected: {' or '.join(DEVICES)}.")
+    if (provider := DEVICES[device].provider) not in (there := ort.get_available_providers()):
+        raise ModelError(
+            f"device is {device!r}, but the onnxruntime that is installed has {', '.join(there)} only. Expected: "
+            f"{provider}. Install onnxruntime-gpu in place of onnxruntime, or leave the device out."
+        )
+    if device == "cuda":
+        if find_spec("onnx") is None:
+            raise ModelError(
+                f"device is {device!r}, but onnx is not installed, which makes an 8-bit graph a float one. Expected: "
+                "the gpu extra. Install onnx, or leave the device out."
+            )
+        with redirect_stdout(sys.stderr):  # it prints what it does not find
+            ort.preload_dlls()  # the CUDA that pip installed
+
+
+def load_session(folder: Path, device: str) -> ort.InferenceSession:
+    """The graph of a model folder, ready to run on a device; raises `ModelError`."""
+    import onnxruntime as ort
+
+    path = folder / (graph_name(folder) or GRAPHS[0])
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1  # whole batches run side by side instead
+    options.enable_mem_pattern = False  # batches have all shapes: a plan for each holds memory and saves no time
+    options.log_severity_level = 3
+    wanted = DEVICES[device]
+    try:
+        graph: bytes | str = str(path)
+        if device == "cuda":
+            from sincerity.dequantise import dequantised  # needs the gpu extra
+
+            graph = dequantised(path)
+        providers = [(wanted.provider, wanted.options)]
+        if device != "cpu":  # it sees to the shapes
+            providers.append((DEVICES["cpu"].provider, {}))
+        session = ort.InferenceSession(graph, options, providers=providers)
+    except Exception as error:  # the library raises many kinds
+        raise ModelError(f"{path} cannot be loaded as ONNX ({error}). Get the model again.") from error
+    if (used := session.get_providers()[0]) != wanted.provider:
+        raise ModelError(f"device is {device!r}, but onnxruntime found none and took {used}. Check driver and CUDA.")
+    if "input_ids" not in (names := {node.name for node in session.get_inputs()}):
+        raise ModelError(f"{path} has the inputs {sorted(names)}. Expected: input_ids, as text classifiers have.")
+    return session
