@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from benchmarks.gpu_tables import NOT_MEASURED, gpu_tables
 from benchmarks.speed_tables import speed_tables, speed_words
 from benchmarks.stream_tables import account_table, audit_words, clock_words, scale_table, template_table
 from benchmarks.verdict import HIGHER_IS_BETTER, LOWER_IS_BETTER, columns, wins
@@ -38,6 +39,7 @@ def documents() -> dict[Path, str]:
         )
     )
     speed = _json(ROOT / "benchmarks" / "results" / "speed.json")
+    gpu = ROOT / "benchmarks" / "results" / "gpu.json"
     texts[ROOT / "README.md"] = _filled(
         ROOT / "README.md",
         scores=main_scores(scores),
@@ -64,6 +66,7 @@ def documents() -> dict[Path, str]:
         clocks=clock_words(streams["clocks"]),
         scale=scale_table(streams["scale"]),
         speed=speed_tables(speed),
+        gpu=gpu_tables(_json(gpu)) if gpu.is_file() else NOT_MEASURED,
         language=_language(_json(ROOT / "benchmarks" / "results" / "language.json")),
         **_robustness(robustness),
     )

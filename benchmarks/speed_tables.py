@@ -53,8 +53,8 @@ def _batch(result: dict[str, Any]) -> str:
         rows.append(
             (
                 NAMES[name],
-                f"{_rate(given)} ({_short(given['least'])} to {_short(given['most'])})",
-                f"{_rate(ordered)} ({_short(ordered['least'])} to {_short(ordered['most'])})",
+                f"{_rate(given)} ({short(given['least'])} to {short(given['most'])})",
+                f"{_rate(ordered)} ({short(ordered['least'])} to {short(ordered['most'])})",
                 *(f"{_times(batch, name, order):.1f}" for order in ORDERS),
                 " / ".join(f"{batch[name][order]['core_milliseconds']:.3g}" for order in ORDERS),
                 " / ".join(f"{_cores(batch, name, order):.1f}" for order in ORDERS),
@@ -106,7 +106,7 @@ def _command(result: dict[str, Any]) -> str:
         for name, (*_, last) in result["growth"].items()
     )
     return (
-        f"`sincerity batch` on {command['rows']} rows: {_short(command['rows_per_second'])} rows a second, start "
+        f"`sincerity batch` on {command['rows']} rows: {short(command['rows_per_second'])} rows a second, start "
         f"included, {command['rows_per_second'] / rate:.0%} of the rate above, in {command['megabytes']:.0f} MB at "
         f"most ({command['megabytes_in_first_quarter']:.0f} in the first quarter of the time). The longest streams: "
         f"{streams}."
@@ -122,8 +122,9 @@ def _cores(batch: dict[str, Any], name: str, order: str) -> float:
 
 
 def _rate(one: dict[str, Any]) -> str:
-    return _short(one["texts_per_second"])
+    return short(one["texts_per_second"])
 
 
-def _short(number: float) -> str:
+def short(number: float) -> str:
+    """Three digits, thousands apart."""
     return f"{float(f'{number:.3g}'):,.0f}".replace(",", " ")
