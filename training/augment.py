@@ -33,3 +33,17 @@ def _typo(word: str, rng: random.Random) -> str:
             before + rng.choice(ascii_lowercase) + after,
         )
     )
+
+
+def shortened(text: str, rng: random.Random) -> str:
+    """Some words of `text`: a piece of it, or all but about one word in six. Another text, with another label maybe.
+
+    >>> shortened("please remember the garden chairs tonight", random.Random(2))
+    'please garden chairs tonight'
+    """
+    words = text.split(" ")
+    if rng.random() < 0.5:
+        length = max(1, round(len(words) * rng.uniform(0.3, 0.9)))
+        at = rng.randrange(len(words) - length + 1)
+        return " ".join(words[at : at + length])
+    return " ".join(word for word in words if rng.random() > 1 / 6)

@@ -105,7 +105,7 @@ def public_rows(task: str) -> list[Row]:
     ]
 
 
-FITTING, CHOOSING, MEASURING = "fitting", "choosing", "measuring"
+FITTING, CHOOSING, MEASURING, VALIDATION = "fitting", "choosing", "measuring", "validation"
 
 
 def part(id_: str) -> str:

@@ -1,0 +1,207 @@
+"""A student learns from a teacher's probabilities over many epochs of the pool, all of it on a GPU.
+
+    python -m training.distil build/tokens build/third build/rebuilt-l3 build/student --seconds 240
+
+Reads what `training.tokens` wrote. A small student's steps are short: with texts as arrays on the card and nothing
+tokenised or collated between two steps, an epoch of half a million texts takes seconds. The teacher is patient (Beyer
+et al., CVPR 2022): many epochs, and it says itself what it thinks of a shortened text. Targets of labelled rows are
+half their label's. Toward the end (`--passed`) come only the texts that the n-grams of a cascade pass on.
+
+The learning rate follows the clock, so that a run ends when it should whatever the machine: it rises over the first
+twentieth of `--seconds` and falls along a cosine to nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import typer
+from numpy.typing import NDArray
+from torch import Tensor
+from transformers import AutoModelForSequenceClassification, PreTrainedModel
+
+from training.command import run
+from training.config import TRAINING
+from training.corpus import CHOOSING, FITTING, VALIDATION
+
+VIEWS = {"plain": 0.45, "misspelt": 0.25, "shortened": 0.3}
+"""How often each view of a text is read."""
+LABEL_SHARE = 0.5
+"""Of a labelled row's target; the teacher says the rest."""
+WARM = 0.05
+POOLED = 32
+"""Batches that are sorted by length together."""
+
+
+class Texts:
+    """One view of all texts on a device: token ids (texts, longest), padded with 0, and lengths."""
+
+    def __init__(self, path: Path, device: str) -> None:
+        with np.load(path) as file:
+            ids, lengths = file["ids"].astype(np.int32), file["lengths"].astype(np.int64)
+        self.flat = torch.as_tensor(ids).to(device)
+        self.lengths = torch.as_tensor(lengths).to(device)
+        self.starts = torch.cumsum(self.lengths, 0) - self.lengths
+
+    def batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Ids and mask (rows, longest of them), to a multiple of 8."""
+        lengths = self.lengths[rows]
+        longest = -(-int(lengths.max()) // 8) * 8
+        places = torch.arange(longest, device=rows.device)
+        mask = places < lengths[:, None]
+        at = (self.starts[rows][:, None] + places).clamp(max=len(self.flat) - 1)
+        return torch.where(mask, self.flat[at].long(), 0), mask.long()
+
+
+def said(model: PreTrainedModel, texts: Texts, rows: Tensor, tokens: int = 1 << 17) -> Tensor:
+    """Probabilities (rows, labels)."""
+    order = texts.lengths[rows].argsort()
+    found = torch.empty(len(rows), model.config.num_labels, device=rows.device)
+    with torch.inference_mode():
+        at = 0
+        while at < len(rows):
+            size = max(1, tokens // max(8, int(texts.lengths[rows[order[min(len(rows) - 1, at + tokens // 32)]]])))
+            some = order[at : at + size]
+            ids, mask = texts.batch(rows[some])
+            found[some] = model(input_ids=ids, attention_mask=mask).logits.float().softmax(-1)
+            at += size
+    return found
+
+
+def targets_of(folder: Path, teacher: Path, device: str) -> tuple[dict[str, Tensor], Tensor, dict[str, NDArray[Any]]]:
+    """Targets of the plain and the shortened views; what the teacher says of the plain one; what is known of texts."""
+    with np.load(folder / "texts.npz") as file:
+        known = {name: file[name] for name in file.files}
+    model = AutoModelForSequenceClassification.from_pretrained(teacher, dtype=torch.float32).to(device).eval()
+    everything = torch.arange(len(known["kinds"]), device=device)
+    labels = torch.as_tensor(known["targets"]).float().to(device)
+    labelled = ~labels[:, :1].isnan() & torch.as_tensor(known["kinds"] == FITTING).to(device)[:, None]
+    found, plain = {}, None
+    for view in ("plain", "shortened"):
+        own = said(model, Texts(folder / f"teacher-{view}.npz", device), everything)
+        plain = own if plain is None else plain
+        share = LABEL_SHARE if view == "plain" else 0.0
+        found[view] = torch.where(labelled, share * labels.nan_to_num() + (1 - share) * own, own)
+    assert plain is not None
+    return found | {"misspelt": found["plain"]}, plain, known
+
+
+def judged(student: PreTrainedModel, texts: Texts, plain: Tensor, known: dict[str, NDArray[Any]]) -> dict[str, float]:
+    """Labels as the teacher's on texts left out, all and passed on; macro-F1 and log-loss on validation."""
+    from sklearn.metrics import f1_score
+
+    student.eval()
+    device = plain.device
+    held = torch.as_tensor(np.flatnonzero(known["kinds"] == CHOOSING)).to(device)
+    rows = torch.as_tensor(np.flatnonzero(known["kinds"] == VALIDATION)).to(device)
+    passed = torch.as_tensor(known["passed"]).to(device)[held]
+    same = said(student, texts, held).argmax(1) == plain[held].argmax(1)
+    scores, labels = said(student, texts, rows), torch.as_tensor(known["targets"]).float().to(device)[rows]
+    truth, guess = labels.argmax(1).cpu().numpy(), scores.argmax(1).cpu().numpy()
+    student.train()
+    return {
+        "agreement": round(float(same.float().mean()), 4),
+        "agreement_passed_on": round(float(same[passed].float().mean()), 4),
+        "macro_f1": round(float(f1_score(truth, guess, average="macro")), 4),
+        "log_loss": round(float(-(labels * scores.clamp_min(1e-9).log()).sum(1).mean()), 4),
+    }
+
+
+def distil(
+    folder: Path, teacher: Path, base: Path, out: Path, *, seconds: float, rate: float, batch: int, passed: float
+) -> dict[str, Any]:
+    """Train the student of `base` for so long; writes it to `out` and returns what was measured."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    torch.manual_seed(7)
+    torch.set_float32_matmul_precision("high")
+    chance = np.random.default_rng(7)
+    targets, plain, known = targets_of(folder, teacher, device)
+    student = AutoModelForSequenceClassification.from_pretrained(base, dtype=torch.float32).to(device).train()
+    views = {view: Texts(folder / f"student-{view}.npz", device) for view in VIEWS}
+    lengths = {view: texts.lengths.cpu().numpy() for view, texts in views.items()}
+    flat = [weight for weight in student.parameters() if weight.ndim < 2]
+    matrices = [weight for weight in student.parameters() if weight.ndim >= 2]
+    optimiser = torch.optim.AdamW(
+        [{"params": matrices, "weight_decay": 0.01}, {"params": flat, "weight_decay": 0.0}],
+        lr=rate,
+        betas=(0.9, 0.98),
+        fused=device == "cuda",
+    )
+    fitting = np.flatnonzero(known["kinds"] == FITTING)
+    later = fitting[known["passed"][fitting] | ~np.isnan(known["targets"][fitting, 0])]
+    started = time.monotonic()
+    steps, read, log = 0, 0, [judged(student, views["plain"], plain, known)]
+    marks = [0.25, 0.5, 0.75]
+    while (done := (time.monotonic() - started) / seconds) < 1:
+        rows = chance.permutation(later if done > 1 - passed else fitting)
+        which = chance.choice(len(VIEWS), size=len(rows), p=list(VIEWS.values()))
+        queue = []
+        for number, view in enumerate(VIEWS):
+            own = rows[which == number]
+            for start in range(0, len(own), POOLED * batch):
+                some = own[start : start + POOLED * batch]
+                some = some[np.argsort(lengths[view][some], kind="stable")]
+                queue += [(view, some[at : at + batch]) for at in range(0, len(some), batch)]
+        for place in chance.permutation(len(queue)):
+            if (done := (time.monotonic() - started) / seconds) >= 1:
+                break
+            if marks and done > marks[0]:
+                log.append(judged(student, views["plain"], plain, known) | {"read": read})
+                print(marks.pop(0), log[-1], flush=True)
+            view, some = queue[place]
+            chosen = torch.as_tensor(some).to(device)
+            ids, mask = views[view].batch(chosen)
+            with torch.autocast(device, dtype=torch.bfloat16, enabled=device == "cuda"):
+                logits = student(input_ids=ids, attention_mask=mask).logits
+            loss = torch.nn.functional.cross_entropy(logits.float(), targets[view][chosen])
+            now = rate * (done / WARM if done < WARM else 0.5 * (1 + math.cos(math.pi * (done - WARM) / (1 - WARM))))
+            for group in optimiser.param_groups:
+                group["lr"] = now
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
+            optimiser.step()
+            steps, read = steps + 1, read + len(some)
+    log.append(judged(student, views["plain"], plain, known) | {"read": read})
+    student.save_pretrained(out)
+    found = plain.cpu().numpy()
+    fits = known["kinds"] == FITTING
+    pool = fits & np.isnan(known["targets"][:, 0])
+    np.savez_compressed(out / "teacher.npz", ids=known["names"][pool], probs=found[pool].round(4).astype(np.float16))
+    return {
+        "texts": int(fits.sum()),
+        "epochs": round(read / int(fits.sum()), 1),
+        "steps": steps,
+        "seconds": seconds,
+        "rate": rate,
+        "batch": batch,
+        "passed": passed,
+        "log": log,
+    }
+
+
+def main(
+    tokens: Annotated[Path, typer.Argument(help="What training.tokens wrote.")],
+    teacher: Annotated[Path, typer.Argument(help="The teacher, as transformers reads it.")],
+    base: Annotated[Path, typer.Argument(help="The student to start from, likewise.")],
+    out: Annotated[Path, typer.Argument(help="Folder to write.")],
+    seconds: Annotated[float, typer.Option(help="How long to train.")] = 240,
+    rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 4e-4,
+    batch: Annotated[int, typer.Option(help="Texts of a step.")] = 1024,
+    passed: Annotated[float, typer.Option(help="Share of the time for texts that n-grams pass on.")] = 0.4,
+) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    about = distil(tokens, teacher, base, out, seconds=seconds, rate=rate, batch=batch, passed=passed)
+    machine = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+    (out / TRAINING).write_text(json.dumps(about | {"machine": machine}, indent=1) + "\n", "utf-8")
+    typer.echo(json.dumps(about, indent=1))
+
+
+if __name__ == "__main__":
+    run(main)
