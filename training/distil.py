@@ -29,6 +29,7 @@ from transformers import AutoModelForSequenceClassification, PreTrainedModel
 from training.command import run
 from training.config import TRAINING
 from training.corpus import CHOOSING, FITTING, VALIDATION
+from training.machine import machine
 
 VIEWS = {"plain": 0.45, "misspelt": 0.25, "shortened": 0.3}
 """How often each view of a text is read."""
@@ -174,16 +175,24 @@ def distil(
     fits = known["kinds"] == FITTING
     pool = fits & np.isnan(known["targets"][:, 0])
     np.savez_compressed(out / "teacher.npz", ids=known["names"][pool], probs=found[pool].round(4).astype(np.float16))
-    return {
-        "texts": int(fits.sum()),
-        "epochs": round(read / int(fits.sum()), 1),
-        "steps": steps,
-        "seconds": seconds,
-        "rate": rate,
-        "batch": batch,
-        "passed": passed,
+    summary: dict[str, Any] = {
+        "recipe": {
+            "base": str(base),
+            "epochs": round(read / int(fits.sum()), 1),
+            "steps": steps,
+            "learning_rate": rate,
+            "batch_size": batch,
+            "passed": passed,
+        },
+        "data": json.loads((folder / "about.json").read_text("utf-8")),
+        "validation": {name: log[-1][name] for name in ("macro_f1", "log_loss")},
         "log": log,
+        "seconds": round(time.monotonic() - started),
+        "machine": machine(),
     }
+    if (before := base / TRAINING).is_file():
+        summary["before"] = json.loads(before.read_text("utf-8"))
+    return summary
 
 
 def main(
@@ -198,8 +207,7 @@ def main(
 ) -> None:
     out.mkdir(parents=True, exist_ok=True)
     about = distil(tokens, teacher, base, out, seconds=seconds, rate=rate, batch=batch, passed=passed)
-    machine = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
-    (out / TRAINING).write_text(json.dumps(about | {"machine": machine}, indent=1) + "\n", "utf-8")
+    (out / TRAINING).write_text(json.dumps(about, indent=1) + "\n", "utf-8")
     typer.echo(json.dumps(about, indent=1))
 
 

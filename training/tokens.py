@@ -9,6 +9,8 @@ or shares a group with, a text of validation is left out, and what cascades are 
 
 from __future__ import annotations
 
+import hashlib
+import json
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,8 +31,10 @@ from training.corpus import (
     CHOOSING,
     FITTING,
     OWN_SOURCE,
+    OWN_TEXTS,
     VALIDATION,
     Row,
+    data_folder,
     in_validation,
     part,
     pool_rows,
@@ -98,6 +102,17 @@ def main(
         targets=targets.astype(np.float16),
         passed=~sure_ngrams(teacher, [row.text for row, _, _ in kept]),
     )
+    files = {
+        "SINCERITY_DATA/messages/train.jsonl.gz": data_folder() / "messages" / "train.jsonl.gz",
+        "SINCERITY_DATA/messages/unlabelled.jsonl.gz": data_folder() / "messages" / "unlabelled.jsonl.gz",
+        "data/messages/train.jsonl": OWN_TEXTS / "train.jsonl",
+    }
+    about = {
+        "train": len(parts[FITTING]),
+        "validation": len(validation),
+        "files": {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()},
+    }
+    (out / "about.json").write_text(json.dumps(about, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":
