@@ -45,6 +45,7 @@ ROWS = 200_000
 STREAM_SECONDS, TABLE_SECONDS = 100, 330
 """What the longest stream of a system and the table may take: a quarter of an hour holds all of it."""
 ORDERS = ("given", "sorted")
+FAST_MODEL = "sincerity-tiny"
 
 
 class SpeedError(SincerityError):
@@ -181,9 +182,7 @@ def draw(result: dict[str, Any], path: Path) -> None:
 
 def main(
     model: Annotated[Path | None, typer.Option(help="The default model's folder.")] = None,
-    fast: Annotated[
-        Path | None, typer.Option(help="The fast model's folder; by default the one that the cascade asks.")
-    ] = None,
+    fast: Annotated[Path | None, typer.Option(help="The fast model's folder.")] = None,
     rounds: Annotated[int, typer.Option(min=1)] = ROUNDS,
     longest: Annotated[int, typer.Option(help="Texts of the longest stream, at most.")] = COUNTS[-1],
     rows: Annotated[int, typer.Option(help="Rows of the table for sincerity batch, at most.")] = ROWS,
@@ -197,11 +196,11 @@ def main(
     default = model or model_folder(DEFAULT_MODEL)
     config = json.loads((default / "config.json").read_text("utf-8"))
     tiers = config["sincerity"].get("cascade", {}).get("tiers", [])
-    fast = fast or next((model_folder(tier["model"]) for tier in tiers if "model" in tier), None)
-    folders = {"default": str(default)} | ({"fast": str(fast)} if fast else {})
+    middle = {"middle": str(model_folder(tier["model"])) for tier in tiers if "model" in tier}
+    folders = {"default": str(default), **middle, "fast": str(fast or model_folder(FAST_MODEL))}
     (FOLDER / "folders.json").write_text(json.dumps(folders), "utf-8")
-    ours = ["default", "accurate", *(["fast"] if fast else []), *(["ngrams"] if tiers else [])]
-    rates = batches(["pipeline", *ours], 1 if quick else rounds)
+    ours = ["default", "accurate", "fast", *(["ngrams"] if tiers else [])]
+    rates = batches(["pipeline", *ours, *middle], 1 if quick else rounds)
     rate = {name: rates[name]["given"]["texts_per_second"] for name in ours}
     rows = min(rows, max(1000, int(rate["default"] * table_seconds / 10_000) * 10_000))
     result: dict[str, Any] = {
@@ -209,7 +208,7 @@ def main(
         | {"rounds": rounds, "load_before": load}
         | {"texts": len(texts), "characters": round(sum(map(len, texts)) / len(texts), 1)},
         "batch": rates,
-        "agreement": agreement([name for name in ours if name != "accurate"]),
+        "agreement": agreement([name for name in (*ours, *middle) if name != "accurate"]),
         "single": {name: measure(name, "single") for name in ours},
         "starts": starts(),
         "stages": measure("accurate", "stages"),

@@ -10,6 +10,7 @@ NAMES = {
     "pipeline": "transformers pipeline, torch in float",
     "default": "default: the cascade",
     "accurate": "accurate model alone",
+    "middle": "middle model alone",
     "fast": "fast model alone",
     "ngrams": "n-grams alone",
 }

@@ -49,7 +49,7 @@ def measure_stages(texts: Sequence[str], folders: dict[str, Path]) -> dict[str, 
         model = Model(path)
         encodings = model.encode(views)
         lengths = np.array([len(encoding) for encoding in encodings])
-        parts = list(batches(lengths, cpu.batch_size, cpu.most_tokens))
+        parts = list(batches(lengths, cpu.batch_size, model.most_tokens))
         kind = "accurate" if name == "default" else name
         stage[f"tokens ({kind})"] = _microseconds(partial(model.encode, views), len(views))
         stage[f"graph ({kind})"] = _microseconds(partial(_answer, model, encodings, parts), len(views))

@@ -32,7 +32,7 @@ LABEL_TEXTS = 5000
 WARM = 256
 STAGE_TEXTS = 500
 SECONDS = 1.5
-SYSTEMS = ("pipeline", "default", "accurate", "fast", "ngrams")
+SYSTEMS = ("pipeline", "default", "accurate", "middle", "fast", "ngrams")
 
 
 def texts_of(order: str) -> list[str]:
@@ -52,7 +52,7 @@ def _classifier(name: str, threads: int) -> Any:
     folders: dict[str, str] = json.loads((FOLDER / "folders.json").read_text("utf-8"))
     if name == "ngrams":
         return Classifier(_eager(Path(folders["default"])), threads=threads)
-    return Classifier(folders["fast" if name == "fast" else "default"], threads=threads, cascade=name == "default")
+    return Classifier(folders.get(name, folders["default"]), threads=threads, cascade=name == "default")
 
 
 def _eager(folder: Path) -> Path:

@@ -49,7 +49,7 @@ class Classifier:
         folder: A model folder (`sincerity.model` says what is in it).
         threads: Threads that one call may compute with; by default as many as the process has cores. (Tokenising
             has threads of its own: RAYON_NUM_THREADS.)
-        batch_size: Most texts that a thread computes at a time; by default 32, on a GPU as many as fit its batches.
+        batch_size: Most texts that a thread computes at a time; by default 64, on a GPU as many as fit its batches.
             Results do not depend on it.
         cascade: Whether the folder's faster tiers, if it has any, answer the texts they are sure of
             (`sincerity.cascade`); without them its own graph answers all.

@@ -23,15 +23,16 @@ class Device(NamedTuple):
     options: dict[str, str]
     batch_size: int
     """Most texts of a batch, where nobody says."""
-    most_tokens: int
-    """Most tokens of a batch, padding counted; what one text has more is computed all the same."""
+    most_numbers: int
+    """Most numbers of a batch's states, tokens (padding counted) times the model's width; what one text has more is
+    computed all the same."""
 
 
 DEVICES = {
-    # more tokens fall out of the processor's cache
-    "cpu": Device("CPUExecutionProvider", {}, batch_size=32, most_tokens=512),
+    # more falls out of the processor's cache
+    "cpu": Device("CPUExecutionProvider", {}, batch_size=64, most_numbers=512 * 384),
     # TensorFloat-32 keeps 10 bits of each factor, and what a text is told would depend on its batch
-    "cuda": Device("CUDAExecutionProvider", {"use_tf32": "0"}, batch_size=1 << 15, most_tokens=1 << 15),
+    "cuda": Device("CUDAExecutionProvider", {"use_tf32": "0"}, batch_size=1 << 15, most_numbers=(1 << 15) * 384),
 }
 
 

@@ -34,6 +34,8 @@ if TYPE_CHECKING:  # it takes time to import, and a cascade's first tier does wi
     from tokenizers import Encoding, Tokenizer
 
 FOREIGN_THRESHOLD = 0.5
+WIDTH = 768
+"""Of an encoder whose config does not say: BERT-base's."""
 EXPLAIN, ATTRIBUTIONS = "explain", "attributions"
 """An input of the graph, false by default, and the output that it asks for."""
 
@@ -53,6 +55,8 @@ class ModelConfig:
     """Class shares of the training data: the answer for a text with nothing in it."""
     max_length: int
     """Tokens read of one text."""
+    width: int
+    """Numbers of a token's state."""
     confusion: tuple[tuple[int, ...], ...] | None = None
     """How often each label (rows) was given each label (columns) in validation, where that was measured."""
     cascade: CascadeConfig | None = None
@@ -83,6 +87,8 @@ class ModelConfig:
             512,
         )
         max_length = int(min(limit for limit in limits if isinstance(limit, int | float) and limit > 2))
+        named = [config.get(name) for name in ("hidden_size", "dim", "d_model")]
+        width = next((number for number in named if isinstance(number, int) and number > 0), WIDTH)
         if (block := config.get("sincerity")) is None:
             prior = (1 / len(labels),) * len(labels)
             return cls(
@@ -92,8 +98,10 @@ class ModelConfig:
                 threshold=FOREIGN_THRESHOLD,
                 prior=prior,
                 max_length=max_length,
+                width=width,
             )
-        return cls(**_checked_block(block, labels, folder), labels=labels, cleaned=True, max_length=max_length)
+        block = _checked_block(block, labels, folder)
+        return cls(**block, labels=labels, cleaned=True, max_length=max_length, width=width)
 
 
 def _folder_name(folder: Path) -> str:
@@ -198,6 +206,8 @@ class Model:
         self._tokenizer = _load_tokenizer(folder, self.config.max_length)
         self._session = load_session(folder, device)
         self._device = DEVICES[device]
+        self.most_tokens = max(1, self._device.most_numbers // self.config.width)
+        """Of a batch, padding counted."""
         self._inputs = {node.name for node in self._session.get_inputs()}
         output = self._session.get_outputs()[0]
         if isinstance(output.shape[-1], int) and output.shape[-1] != len(self.config.labels):
@@ -231,14 +241,14 @@ class Model:
     def said(self, texts: Sequence[str], batch_size: int | None = None, *, explain: bool = False) -> Said:
         """What the graph says of any number of texts, and with `explain` which words moved it.
 
-        Texts of like length share a batch, of `batch_size` texts (by default the device's) or the device's tokens at
-        most.
+        Texts of like length share a batch, of `batch_size` texts (by default the device's) at most and of as many
+        tokens as the device takes of the model's width.
         """
         encodings = self.encode(texts, places=explain)
         lengths = np.array([len(encoding) for encoding in encodings])
         scores = np.empty((len(texts), len(self.config.labels)))
         words: list[list[Part]] = [[] for _ in texts]
-        for batch in batches(lengths, batch_size or self._device.batch_size, self._device.most_tokens):
+        for batch in batches(lengths, batch_size or self._device.batch_size, self.most_tokens):
             some = [encodings[i] for i in batch]
             if not explain:
                 scores[batch] = self.probabilities(some)

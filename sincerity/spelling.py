@@ -67,11 +67,16 @@ def mended(word: str) -> str:
     counts, lower = frequent(), word.lower()
     if len(word) < LEAST_LETTERS or lower in counts or _known(lower):
         return word
-    fitting = {one for one in slips(lower) if len(one) >= LEAST_LETTERS and counts.get(one, 0) >= LEAST_TEXTS}
-    near = sorted(((counts[one], one) for one in fitting), reverse=True)
+    near = sorted(((counts[one], one) for one in _meant().intersection(slips(lower))), reverse=True)
     if not near or (len(near) > 1 and near[0][0] <= LEAST_TIMES * near[1][0]):
         return word
     return near[0][1].capitalize() if word[0].isupper() else near[0][1]
+
+
+@cache
+def _meant() -> frozenset[str]:
+    """Words that others can be slips of."""
+    return frozenset(word for word, texts in frequent().items() if len(word) >= LEAST_LETTERS and texts >= LEAST_TEXTS)
 
 
 def _known(word: str) -> bool:
@@ -90,9 +95,9 @@ def slips(word: str) -> Iterator[str]:
     """What is one slip behind the first letter away."""
     for i in range(1, len(word) + 1):
         before, rest = word[:i], word[i:]
-        yield from (before + letter + rest for letter in _LETTERS)
+        yield from [before + letter + rest for letter in _LETTERS]
         if rest:
             yield before + rest[1:]
-            yield from (before + letter + rest[1:] for letter in _LETTERS)
+            yield from [before + letter + rest[1:] for letter in _LETTERS]
         if len(rest) > 1:
             yield before + rest[1] + rest[0] + rest[2:]

@@ -184,7 +184,7 @@ def distil(
             "batch_size": batch,
             "passed": passed,
         },
-        "data": json.loads((folder / "about.json").read_text("utf-8")),
+        "data": json.loads(about.read_text("utf-8")) if (about := folder / "about.json").is_file() else {},
         "validation": {name: log[-1][name] for name in ("macro_f1", "log_loss")},
         "log": log,
         "seconds": round(time.monotonic() - started),

@@ -66,42 +66,52 @@ def fitting_rows(validation: Sequence[Row]) -> list[Row]:
     return [row for i, row in enumerate(rows) if i not in copies]
 
 
+def write_tokens(out: Path, parts: dict[str, list[Row]], passed: list[bool], readers: dict[str, Path]) -> None:
+    """Write the ids of all views, targets of labelled rows (NaN for others), and what each text is for.
+
+    Args:
+        out: Folder to write.
+        parts: Rows by what they are for: `FITTING`, `CHOOSING`, `VALIDATION`.
+        passed: Of all rows, in this order, whether the n-grams of a cascade pass them on.
+        readers: Folders with the tokenizers of `teacher` and `student`.
+    """
+    rows = [(row, kind) for kind, some in parts.items() for row in some]
+    plain = [respelt(clean(row.text)).text for row, _ in rows]
+    kept = [(row, kind, view, on) for (row, kind), view, on in zip(rows, plain, passed, strict=True) if view]
+    labels = [str(label) for label in Label]
+    unknown = [float("nan")] * len(labels)
+    rng = random.Random(0)
+    views: dict[str, list[str]] = {
+        "plain": [view for _, _, view, _ in kept],
+        "misspelt": [clean(misspelt(row.text, rng)).text or view for row, _, view, _ in kept],
+        "shortened": [clean(shortened(row.text, rng)).text or view for row, _, view, _ in kept],
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    for reader, folder in readers.items():
+        for view, texts in views.items():
+            if (reader, view) != ("teacher", "misspelt"):
+                ids, lengths = ids_of(folder, texts)
+                np.savez(out / f"{reader}-{view}.npz", ids=ids, lengths=lengths)
+    np.savez(
+        out / "texts.npz",
+        names=np.array([row.id for row, _, _, _ in kept]),
+        kinds=np.array([kind for _, kind, _, _ in kept]),
+        targets=np.array([soft_target(row, labels) if row.label else unknown for row, _, _, _ in kept], np.float16),
+        passed=np.array([on for _, _, _, on in kept]),
+    )
+
+
 def main(
     teacher: Annotated[Path, typer.Argument(help="The teacher's folder, with the n-grams of its cascade.")],
     student: Annotated[Path, typer.Argument(help="A folder with the student's tokenizer.")],
     out: Annotated[Path, typer.Argument(help="Folder to write.")],
 ) -> None:
     train, validation = split_rows(training_rows())
-    labels = [str(label) for label in Label]
     train += [row for row in train if row.source == OWN_SOURCE] * (OWN_REPEATS - 1)
-    pool = fitting_rows(validation)
     held = [row for row in pool_rows() if part(row.id) == CHOOSING][:MOST_HELD]
-    parts = {FITTING: [*pool, *train], CHOOSING: held, VALIDATION: validation}
-    rows = [(row, kind) for kind, some in parts.items() for row in some]
-    kept = [(row, view, kind) for row, kind in rows if (view := respelt(clean(row.text)).text)]
-    typer.echo(f"{len(kept)} texts", err=True)
-    targets = np.array([soft_target(row, labels) if row.label else [np.nan] * len(labels) for row, _, _ in kept])
-    rng = random.Random(0)
-    views: dict[str, list[str]] = {
-        "plain": [view for _, view, _ in kept],
-        "misspelt": [clean(misspelt(row.text, rng)).text or view for row, view, _ in kept],
-        "shortened": [clean(shortened(row.text, rng)).text or view for row, view, _ in kept],
-    }
-    out.mkdir(parents=True, exist_ok=True)
-    for reader, folder in (("teacher", teacher), ("student", student)):
-        for view, texts in views.items():
-            if (reader, view) == ("teacher", "misspelt"):
-                continue
-            ids, lengths = ids_of(folder, texts)
-            np.savez(out / f"{reader}-{view}.npz", ids=ids, lengths=lengths)
-            typer.echo(f"{reader} {view}: {len(ids)} tokens", err=True)
-    np.savez(
-        out / "texts.npz",
-        names=np.array([row.id for row, _, _ in kept]),
-        kinds=np.array([kind for _, _, kind in kept]),
-        targets=targets.astype(np.float16),
-        passed=~sure_ngrams(teacher, [row.text for row, _, _ in kept]),
-    )
+    parts = {FITTING: [*fitting_rows(validation), *train], CHOOSING: held, VALIDATION: validation}
+    passed = ~sure_ngrams(teacher, [row.text for rows in parts.values() for row in rows])
+    write_tokens(out, parts, passed.tolist(), {"teacher": teacher, "student": student})
     files = {
         "SINCERITY_DATA/messages/train.jsonl.gz": data_folder() / "messages" / "train.jsonl.gz",
         "SINCERITY_DATA/messages/unlabelled.jsonl.gz": data_folder() / "messages" / "unlabelled.jsonl.gz",
@@ -113,6 +123,7 @@ def main(
         "files": {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()},
     }
     (out / "about.json").write_text(json.dumps(about, indent=1) + "\n", "utf-8")
+    typer.echo(json.dumps(about, indent=1))
 
 
 if __name__ == "__main__":
