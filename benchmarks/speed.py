@@ -196,7 +196,8 @@ def main(
     default = model or model_folder(DEFAULT_MODEL)
     config = json.loads((default / "config.json").read_text("utf-8"))
     tiers = config["sincerity"].get("cascade", {}).get("tiers", [])
-    middle = {"middle": str(model_folder(tier["model"])) for tier in tiers if "model" in tier}
+    asked = next((model_folder(tier["model"]) for tier in tiers if "model" in tier), None)
+    middle = {"middle": str(asked)} if asked else {}
     folders = {"default": str(default), **middle, "fast": str(fast or model_folder(FAST_MODEL))}
     (FOLDER / "folders.json").write_text(json.dumps(folders), "utf-8")
     ours = ["default", "accurate", "fast", *(["ngrams"] if tiers else [])]

@@ -14,7 +14,6 @@ typo flips once in 200 times.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -29,7 +28,6 @@ LEAST_TIMES = 2
 
 ENDINGS = ("s", "ed", "d", "ing", "er", "ly")
 
-_LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _WORD = re.compile(r"(?:(?:^|(?<=[\].!?] ))[A-Z]|(?<![\w'@#./-])[a-z])[a-z]{3,}(?![\w'@/]|\.\w)")
 
 
@@ -67,7 +65,7 @@ def mended(word: str) -> str:
     counts, lower = frequent(), word.lower()
     if len(word) < LEAST_LETTERS or lower in counts or _known(lower):
         return word
-    near = sorted(((counts[one], one) for one in _meant().intersection(slips(lower))), reverse=True)
+    near = sorted(((counts[one], one) for one in slips(lower)), reverse=True)
     if not near or (len(near) > 1 and near[0][0] <= LEAST_TIMES * near[1][0]):
         return word
     return near[0][1].capitalize() if word[0].isupper() else near[0][1]
@@ -77,6 +75,19 @@ def mended(word: str) -> str:
 def _meant() -> frozenset[str]:
     """Words that others can be slips of."""
     return frozenset(word for word, texts in frequent().items() if len(word) >= LEAST_LETTERS and texts >= LEAST_TEXTS)
+
+
+@cache
+def _gaps() -> dict[str, list[tuple[str, int]]]:
+    """What is left of each of those words without a letter behind the first, and which one it was.
+
+    So the words near another are looked up, not tried letter by letter (Mor & Fraenkel, 1982).
+    """
+    found: dict[str, list[tuple[str, int]]] = {}
+    for word in _meant():
+        for i in range(1, len(word)):
+            found.setdefault(word[:i] + word[i + 1 :], []).append((word, i))
+    return found
 
 
 def _known(word: str) -> bool:
@@ -91,13 +102,12 @@ def rarer() -> frozenset[str]:
     return frozenset(Path(__file__).with_name("known.txt").read_text("ascii").split())
 
 
-def slips(word: str) -> Iterator[str]:
-    """What is one slip behind the first letter away."""
-    for i in range(1, len(word) + 1):
-        before, rest = word[:i], word[i:]
-        yield from [before + letter + rest for letter in _LETTERS]
-        if rest:
-            yield before + rest[1:]
-            yield from [before + letter + rest[1:] for letter in _LETTERS]
-        if len(rest) > 1:
-            yield before + rest[1] + rest[0] + rest[2:]
+def slips(word: str) -> set[str]:
+    """Frequent words that are one slip behind the first letter away."""
+    gaps, meant = _gaps(), _meant()
+    found = {longer for longer, _ in gaps.get(word, ())}
+    for i in range(1, len(word)):
+        before, rest = word[:i], word[i + 1 :]
+        found.update(other for other, place in gaps.get(before + rest, ()) if place == i)
+        found.update({before + rest, before + rest[:1] + word[i] + rest[1:]} & meant)
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from string import ascii_lowercase as LETTERS
 
 import pytest
 
@@ -10,7 +11,7 @@ from benchmarks.robustness import typos
 from sincerity import Classifier
 from sincerity.cleaning import Cleaned, clean
 from sincerity.restoring import frequent
-from sincerity.spelling import LEAST_TEXTS, mended, respelt
+from sincerity.spelling import LEAST_LETTERS, LEAST_TEXTS, mended, respelt, slips
 from training.corpus import own_rows
 
 TEXTS = [row.text for row in own_rows("test")]
@@ -40,6 +41,17 @@ def test_known_words_short_ones_and_what_is_near_none_stay(word: str) -> None:
 def test_names_capitals_links_and_tokens_stay() -> None:
     text = "[LOWER] see Petre and JUPITRE at [URL] with [USER], follwing.net, don't x-follwing"
     assert respelt(Cleaned(text, False)) == Cleaned(text, False)
+
+
+@pytest.mark.parametrize(
+    "word", ["follwing", "thsi", "recieved", "somethingg", "tomorow", "wich", "frmo", "xyzzy", "aaaa"]
+)
+def test_words_one_slip_away_are_all_found(word: str) -> None:
+    around = {word[:i] + letter + word[j:] for i in range(1, len(word) + 1) for j in (i, i + 1) for letter in LETTERS}
+    around |= {word[:i] + word[i + 1 :] for i in range(1, len(word))}
+    around |= {word[:i] + word[i + 1] + word[i] + word[i + 2 :] for i in range(1, len(word) - 1)}
+    known = {one for one, texts in frequent().items() if texts >= LEAST_TEXTS and len(one) >= LEAST_LETTERS}
+    assert slips(word) - {word} == around & known - {word}
 
 
 def test_a_mended_word_stands_for_the_characters_of_the_one_in_the_text() -> None:

@@ -14,15 +14,16 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
+from string import ascii_lowercase
 
 import numpy as np
 import typer
 
 from sincerity.cleaning import _MAIL, _URL, _USER, folded
-from sincerity.spelling import LEAST_LETTERS, slips
+from sincerity.spelling import LEAST_LETTERS
 from training.command import run
 from training.corpus import in_validation, pool_texts, training_rows
 
@@ -52,6 +53,18 @@ def counts(texts: list[str]) -> tuple[Counter[str], Counter[tuple[str, str]]]:
     return words, pairs
 
 
+def one_slip_away(word: str) -> Iterator[str]:
+    """All strings that are one slip behind the first letter away from `word`."""
+    for i in range(1, len(word) + 1):
+        before, rest = word[:i], word[i:]
+        yield from (before + letter + rest for letter in ascii_lowercase)
+        if rest:
+            yield before + rest[1:]
+            yield from (before + letter + rest[1:] for letter in ascii_lowercase)
+        if len(rest) > 1:
+            yield before + rest[1] + rest[0] + rest[2:]
+
+
 def rarer_words(words: Mapping[str, int], tokenizer: Path) -> list[str]:
     """Words of `LEAST_LETTERS` or more that are no frequent ones, and hardly misprints of such."""
     said = {
@@ -59,7 +72,7 @@ def rarer_words(words: Mapping[str, int], tokenizer: Path) -> list[str]:
         for word, count in words.items()
         if LEAST_RARE <= count < LEAST
         and len(word) >= LEAST_LETTERS
-        and all(words.get(near, 0) * SLIPS <= count for near in slips(word))
+        and all(words.get(near, 0) * SLIPS <= count for near in one_slip_away(word))
     }
     pieces = json.loads(tokenizer.read_text("utf-8"))["model"]["vocab"]
     whole = {word for word in pieces if _WORD.fullmatch(word) and len(word) >= LEAST_LETTERS}

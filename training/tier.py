@@ -44,7 +44,7 @@ BITS = 18
 PENALTY = 0.1
 """Of the squared weights; one text's log-loss counts 1."""
 ITERATIONS = 60
-OWN_REPEATS = 12
+OWN_REPEATS = 5
 """Times that each of our own texts counts: few of them stand for forms that the pool lacks."""
 CLIPS = (8.0, 6.0, 4.0, 3.0, 2.0)
 """Largest weights, in units of a bell curve's width times ten, that are tried before rounding to 8 bits."""
