@@ -11,7 +11,7 @@ pytest.importorskip("torch", reason="needs the train extra: make test-all")
 from sincerity.cascade import leads
 from sincerity.ngrams import NGrams
 from training import corpus, tier
-from training.cascade import NEVER, choose
+from training.cascade import FIRST_SHARE, NEVER, choose
 
 HELLO, OFFER = "hello my friend number {}", "buy boots now for {} dollars"
 
@@ -34,6 +34,7 @@ def test_a_cascade_differs_by_no_more_than_its_budget_and_answers_more_with_more
     second = leads(middle, np.array(margins[1])) & ~first
     wrong = (fast.argmax(1) != expected)[first].sum() + (middle.argmax(1) != expected)[second].sum()
     assert wrong <= budget * 4000
+    assert (fast.argmax(1) != expected)[first].sum() <= FIRST_SHARE * budget * 4000
     assert about["answered"] == pytest.approx([first.mean(), second.mean()], abs=1e-3)
     if budget:
         _, less = choose([fast, middle], expected, [0.1, 1.0], budget / 2)
