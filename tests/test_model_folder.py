@@ -12,8 +12,10 @@ import pytest
 import tiny_model
 
 from sincerity import Classifier, ModelError
+from sincerity.devices import DEVICES
 from sincerity.folders import DEFAULT_MODEL, model_folder, shipped_models
 from sincerity.integrity import MANIFEST
+from sincerity.model import Model
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -136,3 +138,12 @@ def test_a_tokenizer_that_does_not_fit_is_an_error_when_a_text_shows_it(tmp_path
     change(tiny, lambda c: c["model"].update(unk_token="[NONE]"), "tokenizer.json")
     with pytest.raises(ModelError, match="tokenizer of tiny cannot read a text"):
         Classifier(tiny).classify("what is this")
+
+
+@pytest.mark.parametrize(("named", "width"), [({"hidden_size": 192}, 192), ({"dim": 384}, 384), ({}, 768)])
+def test_a_batch_of_a_narrower_model_holds_more_tokens(tmp_path: Path, named: dict[str, int], width: int) -> None:
+    folder = tiny_model.write(tmp_path)
+    change(folder, lambda config: config.update(named))
+    model = Model(folder)
+    assert model.config.width == width
+    assert model.most_tokens * width == DEVICES["cpu"].most_numbers
