@@ -79,8 +79,10 @@ bench: $(VENV)/all
 robustness: $(VENV)/all
 	$(BIN)/python -m benchmarks.robustness
 	$(BIN)/python -m benchmarks.robustness models/sincerity-minilm-l3 --only-fairness
+	$(BIN)/python -m benchmarks.robustness models/sincerity-tiny --only-fairness
 	$(BIN)/python -m benchmarks.attribution
 	$(BIN)/python -m benchmarks.attribution models/sincerity-minilm-l3
+	$(BIN)/python -m benchmarks.attribution models/sincerity-tiny
 	$(BIN)/python -m benchmarks.documents
 
 bench-generalisation: $(VENV)/all
