@@ -210,12 +210,11 @@ def main(
     only_forms: Annotated[bool, typer.Option("--only-forms", help="Measure the forms anew, keep the rest.")] = False,
 ) -> None:
     rows = research_rows("dev")
-    path = RESULTS / "attribution.json"
-    result = json.loads(path.read_text("utf-8")) if path.is_file() else {"models": {}}
+    models: dict[str, Any] = {}
     if not only_forms:
         texts = [row.text for row in rows[::every]]
         model = Model(folder)
-        result["models"][model.config.name] = {
+        models[model.config.name] = {
             **deletion_test(read_by_graph(model), [view for text in texts if (view := clean(text).text)]),
             "cost": cost(folder, [row.text for row in rows], cascade=False),
         }
@@ -225,11 +224,14 @@ def main(
             first = classifier.models[0]
             answered = [text for text, one in zip(texts, classifier.classify(texts), strict=True) if one.model == first]
             ngrams = NGrams.read(folder / NGRAMS, len(model.config.labels), counted[0].step)
-            result["models"][first] = {
+            models[first] = {
                 **deletion_test(read_by_ngrams(ngrams), answered),
                 "cost": cost(folder, [row.text for row in rows], cascade=True),
             }
-    result["forms"] = {"dev": form_precision(rows), "train": form_precision(research_rows("train"))}
+    forms = {"dev": form_precision(rows), "train": form_precision(research_rows("train"))}
+    path = RESULTS / "attribution.json"  # read at last: another model's run may have written to it
+    known = json.loads(path.read_text("utf-8")) if path.is_file() else {"models": {}}
+    result = known | {"models": known["models"] | models, "forms": forms}
     RESULTS.mkdir(exist_ok=True)
     path.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
     typer.echo(json.dumps(result, indent=1))

@@ -14,14 +14,13 @@ import hashlib
 import json
 import multiprocessing
 import os
-import platform
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from random import Random
@@ -32,6 +31,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from benchmarks.machine import machine
 from benchmarks.measure import FOLDER, LEAST, MOST, SECONDS, TEXTS, TEXTS_NEEDED
 from benchmarks.rivals import BASELINE, OURS, RIVALS, Sincerity, TransformersPipeline
 from benchmarks.verdict import HIGHER_IS_BETTER, LOWER_IS_BETTER, columns, wins
@@ -58,14 +58,8 @@ class ComparisonError(SincerityError):
 def set_up(quick: bool) -> dict[str, Any]:
     """What the figures hold for."""
     graph = model_folder(DEFAULT_MODEL) / "onnx" / "model_quantized.onnx"
-    processor = (line for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines() if "model name" in line)
-    return {
-        "date": datetime.now(UTC).date().isoformat(),
-        "processor": next(processor, platform.machine()).partition(":")[2].strip(),
-        "cores": len(os.sched_getaffinity(0)),
+    return machine() | {
         "memory_gigabytes": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
-        "system": f"{platform.system()} {platform.release()}",
-        "python": platform.python_version(),
         "libraries": {name: version(name) for name in LIBRARIES},
         "model": {"name": DEFAULT_MODEL, "sha256": hashlib.sha256(graph.read_bytes()).hexdigest()},
         "rounds": 1 if quick else ROUNDS,

@@ -12,13 +12,11 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -28,10 +26,11 @@ import onnxruntime as ort
 import typer
 from numpy.typing import NDArray
 
+from benchmarks.machine import FAST_MODEL, machine
 from benchmarks.measure import peak_megabytes
 from sincerity import Classifier, Prediction
 from sincerity.dequantise import dequantised
-from sincerity.devices import DEVICES
+from sincerity.devices import DEVICES, new_session
 from sincerity.folders import DEFAULT_MODEL, model_folder
 from sincerity.integrity import GRAPHS
 from sincerity.model import Model, batches
@@ -46,7 +45,7 @@ WARM = 4000
 SYSTEMS: dict[str, dict[str, Any]] = {
     "default": {},
     "accurate": {"cascade": False},
-    "fast": {"name_or_path": "sincerity-tiny", "cascade": False},
+    "fast": {"name_or_path": FAST_MODEL, "cascade": False},
 }
 THREADS = (1, 2, 4, 8, 16)
 BUDGETS = tuple(1 << power for power in range(13, 18))
@@ -128,7 +127,7 @@ def alone(texts: list[str], device: str) -> dict[str, Any]:
         DEVICES[device] = ours
         found["tf32"] = row | {"largest_difference": float(f"{np.abs(scores - expected).max():.2g}")}
     try:
-        model._session = session(str(graph), device)
+        model._session = new_session(str(graph), device)
         row, scores = graph_rate(model, encodings[:EIGHT_BIT_TEXTS], model.most_tokens)
     except Exception as error:  # onnxruntime's, of any kind: what it cannot do is a result too
         found["8-bit as it is"] = {"failed": str(error)}
@@ -151,20 +150,9 @@ def graph_rate(model: Model, encodings: list[Encoding], budget: int) -> tuple[di
     return row, scores
 
 
-def session(graph: str | bytes, device: str, entries: dict[str, str] | None = None) -> ort.InferenceSession:
-    """A graph as it is given."""
-    options = ort.SessionOptions()
-    options.log_severity_level = 3
-    options.enable_mem_pattern = False
-    for key, value in (entries or {}).items():
-        options.add_session_config_entry(key, value)
-    providers = [(DEVICES[where].provider, DEVICES[where].options) for where in dict.fromkeys((device, "cpu"))]
-    return ort.InferenceSession(graph, options, providers=providers)
-
-
 def placed(graph: str | bytes, device: str) -> dict[str, dict[str, int]] | None:
     """How many nodes of each kind a graph has on each provider, where onnxruntime tells it (since 1.24)."""
-    recorded = session(graph, device, {"session.record_ep_graph_assignment_info": "1"})
+    recorded = new_session(graph, device, {"session.record_ep_graph_assignment_info": "1"})
     if not hasattr(recorded, "get_provider_graph_assignment_info"):
         return None
     kinds: dict[str, Counter[str]] = {}
@@ -189,16 +177,10 @@ def nvidia_smi(what: str) -> str | None:
 
 def set_up(texts: list[str], device: str) -> dict[str, Any]:
     """What the figures hold for."""
-    processor = (line for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines() if "model name" in line)
-    return {
-        "date": datetime.now(UTC).date().isoformat(),
+    return machine() | {
         "device": device,
         "card": nvidia_smi("name"),
         "driver": nvidia_smi("driver_version"),
-        "processor": next(processor, platform.machine()).partition(":")[2].strip(),
-        "cores": len(os.sched_getaffinity(0)),
-        "system": f"{platform.system()} {platform.release()}",
-        "python": platform.python_version(),
         "libraries": {"onnxruntime": ort.__version__}
         | {name: version(name) for name in ("numpy", "onnx", "tokenizers")},
         "texts": len(texts),

@@ -31,8 +31,8 @@ from sincerity.cleaning import clean
 from sincerity.model import Model
 from training.command import run
 from training.corpus import pool_texts
-from training.machine import machine
 from training.quantise import quantise
+from training.train import machine
 
 RESULTS = Path(__file__).parent / "results"
 TEXTS, BATCH, ROUNDS = 3000, 32, 5

@@ -28,6 +28,7 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks.comparison import set_up
+from benchmarks.machine import FAST_MODEL
 from benchmarks.measure import peak_megabytes
 from benchmarks.timed import FOLDER, TEXTS
 from sincerity.buffers import LONGEST
@@ -45,7 +46,6 @@ ROWS = 200_000
 STREAM_SECONDS, TABLE_SECONDS = 100, 330
 """What the longest stream of a system and the table may take: a quarter of an hour holds all of it."""
 ORDERS = ("given", "sorted")
-FAST_MODEL = "sincerity-tiny"
 
 
 class SpeedError(SincerityError):

@@ -38,8 +38,6 @@ LAST_WINDOW = 64
 WINDOW_CHARACTERS = 1 << 22
 IN_FLIGHT = 4096
 """Most texts of one call that are in work at a time."""
-GPU_WINDOWS = 4
-"""How many times as large windows are on a GPU, which computes hundreds of texts at a time as fast as one."""
 
 
 class Classifier:
@@ -72,6 +70,7 @@ class Classifier:
         device: str = "cpu",
     ) -> None:
         from sincerity.cascade import Cascade  # numpy, not before it is needed
+        from sincerity.devices import DEVICES
         from sincerity.model import ModelConfig
 
         for name, value in (("threads", threads), ("batch_size", batch_size)):
@@ -81,9 +80,7 @@ class Classifier:
         self._config = ModelConfig.read(self.folder)
         self._cascade = Cascade(self.folder, self._config, batch_size=batch_size, fast=cascade, device=device)
         self._threads = threads or _cores()
-        self._window = max(FIRST_WINDOW, min(WINDOW, IN_FLIGHT // self._threads))
-        if device != "cpu":
-            self._window *= GPU_WINDOWS
+        self._window = DEVICES[device].windows * max(FIRST_WINDOW, min(WINDOW, IN_FLIGHT // self._threads))
         self.name = self._config.name
         self.models = self._cascade.names
         """Who may answer, fastest first: what `Prediction.model` can be."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from contextlib import redirect_stdout
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,13 +27,18 @@ class Device(NamedTuple):
     most_numbers: int
     """Most numbers of a batch's states, tokens (padding counted) times the model's width; what one text has more is
     computed all the same."""
+    windows: int
+    """How many times as large windows of texts are as on the CPU (`sincerity.classifier.WINDOW`)."""
 
 
 DEVICES = {
     # more falls out of the processor's cache
-    "cpu": Device("CPUExecutionProvider", {}, batch_size=64, most_numbers=512 * 384),
+    "cpu": Device("CPUExecutionProvider", {}, batch_size=64, most_numbers=512 * 384, windows=1),
     # TensorFloat-32 keeps 10 bits of each factor, and what a text is told would depend on its batch
-    "cuda": Device("CUDAExecutionProvider", {"use_tf32": "0"}, batch_size=1 << 15, most_numbers=(1 << 15) * 384),
+    # it computes hundreds of texts at a time as fast as one
+    "cuda": Device(
+        "CUDAExecutionProvider", {"use_tf32": "0"}, batch_size=1 << 15, most_numbers=(1 << 15) * 384, windows=4
+    ),
 }
 
 
@@ -57,29 +63,35 @@ def require_device(device: str) -> None:
             ort.preload_dlls()  # the CUDA that pip installed
 
 
-def load_session(folder: Path, device: str) -> ort.InferenceSession:
-    """The graph of a model folder, ready to run on a device; raises `ModelError`."""
+def new_session(graph: str | bytes, device: str, entries: Mapping[str, str] | None = None) -> ort.InferenceSession:
+    """A session on a device for a graph as it is given, with entries of onnxruntime's configuration."""
     import onnxruntime as ort
 
-    path = folder / (graph_name(folder) or GRAPHS[0])
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1  # whole batches run side by side instead
     options.enable_mem_pattern = False  # batches have all shapes: a plan for each holds memory and saves no time
     options.log_severity_level = 3
-    wanted = DEVICES[device]
+    for key, value in (entries or {}).items():
+        options.add_session_config_entry(key, value)
+    used = dict.fromkeys((device, "cpu"))  # beside a GPU, the processor sees to the shapes
+    return ort.InferenceSession(
+        graph, options, providers=[(DEVICES[name].provider, DEVICES[name].options) for name in used]
+    )
+
+
+def load_session(folder: Path, device: str) -> ort.InferenceSession:
+    """The graph of a model folder, ready to run on a device; raises `ModelError`."""
+    path = folder / (graph_name(folder) or GRAPHS[0])
     try:
         graph: bytes | str = str(path)
         if device == "cuda":
             from sincerity.dequantise import dequantised  # needs the gpu extra
 
             graph = dequantised(path)
-        providers = [(wanted.provider, wanted.options)]
-        if device != "cpu":  # it sees to the shapes
-            providers.append((DEVICES["cpu"].provider, {}))
-        session = ort.InferenceSession(graph, options, providers=providers)
+        session = new_session(graph, device)
     except Exception as error:  # the library raises many kinds
         raise ModelError(f"{path} cannot be loaded as ONNX ({error}). Get the model again.") from error
-    if (used := session.get_providers()[0]) != wanted.provider:
+    if (used := session.get_providers()[0]) != DEVICES[device].provider:
         raise ModelError(f"device is {device!r}, but onnxruntime found none and took {used}. Check driver and CUDA.")
     if "input_ids" not in (names := {node.name for node in session.get_inputs()}):
         raise ModelError(f"{path} has the inputs {sorted(names)}. Expected: input_ids, as text classifiers have.")

@@ -1,6 +1,6 @@
 """A student learns from a teacher's probabilities over many epochs of the pool, all of it on a GPU.
 
-    python -m training.distil build/tokens build/third build/rebuilt-l3 build/student --seconds 240
+    python -m training.distil build/tokens build/teacher build/middle build/student --seconds 240
 
 Reads what `training.tokens` wrote. A small student's steps are short: with texts as arrays on the card and nothing
 tokenised or collated between two steps, an epoch of half a million texts takes seconds. The teacher is patient (Beyer
@@ -24,15 +24,18 @@ import torch
 import typer
 from numpy.typing import NDArray
 from torch import Tensor
-from transformers import AutoModelForSequenceClassification, PreTrainedModel
+from transformers import AutoModelForSequenceClassification, EvalPrediction, PreTrainedModel
 
+from sincerity.model import batches
 from training.command import run
 from training.config import TRAINING
 from training.corpus import CHOOSING, FITTING, VALIDATION
-from training.machine import machine
+from training.train import machine, validation_metrics
 
 VIEWS = {"plain": 0.45, "misspelt": 0.25, "shortened": 0.3}
 """How often each view of a text is read."""
+TAUGHT = ("plain", "shortened")
+"""Views that the teacher reads; a misspelt text keeps the target of the plain one."""
 LABEL_SHARE = 0.5
 """Of a labelled row's target; the teacher says the rest."""
 WARM = 0.05
@@ -62,16 +65,12 @@ class Texts:
 
 def said(model: PreTrainedModel, texts: Texts, rows: Tensor, tokens: int = 1 << 17) -> Tensor:
     """Probabilities (rows, labels)."""
-    order = texts.lengths[rows].argsort()
     found = torch.empty(len(rows), model.config.num_labels, device=rows.device)
     with torch.inference_mode():
-        at = 0
-        while at < len(rows):
-            size = max(1, tokens // max(8, int(texts.lengths[rows[order[min(len(rows) - 1, at + tokens // 32)]]])))
-            some = order[at : at + size]
+        for places in batches(texts.lengths[rows].cpu().numpy(), len(rows), tokens):
+            some = torch.as_tensor(places).to(rows.device)
             ids, mask = texts.batch(rows[some])
             found[some] = model(input_ids=ids, attention_mask=mask).logits.float().softmax(-1)
-            at += size
     return found
 
 
@@ -83,20 +82,13 @@ def targets_of(folder: Path, teacher: Path, device: str) -> tuple[dict[str, Tens
     everything = torch.arange(len(known["kinds"]), device=device)
     labels = torch.as_tensor(known["targets"]).float().to(device)
     labelled = ~labels[:, :1].isnan() & torch.as_tensor(known["kinds"] == FITTING).to(device)[:, None]
-    found, plain = {}, None
-    for view in ("plain", "shortened"):
-        own = said(model, Texts(folder / f"teacher-{view}.npz", device), everything)
-        plain = own if plain is None else plain
-        share = LABEL_SHARE if view == "plain" else 0.0
-        found[view] = torch.where(labelled, share * labels.nan_to_num() + (1 - share) * own, own)
-    assert plain is not None
-    return found | {"misspelt": found["plain"]}, plain, known
+    plain, shortened = (said(model, Texts(folder / f"teacher-{view}.npz", device), everything) for view in TAUGHT)
+    mixed = torch.where(labelled, LABEL_SHARE * labels.nan_to_num() + (1 - LABEL_SHARE) * plain, plain)
+    return {"plain": mixed, "misspelt": mixed, "shortened": shortened}, plain, known
 
 
 def judged(student: PreTrainedModel, texts: Texts, plain: Tensor, known: dict[str, NDArray[Any]]) -> dict[str, float]:
     """Labels as the teacher's on texts left out, all and passed on; macro-F1 and log-loss on validation."""
-    from sklearn.metrics import f1_score
-
     student.eval()
     device = plain.device
     held = torch.as_tensor(np.flatnonzero(known["kinds"] == CHOOSING)).to(device)
@@ -104,14 +96,34 @@ def judged(student: PreTrainedModel, texts: Texts, plain: Tensor, known: dict[st
     passed = torch.as_tensor(known["passed"]).to(device)[held]
     same = said(student, texts, held).argmax(1) == plain[held].argmax(1)
     scores, labels = said(student, texts, rows), torch.as_tensor(known["targets"]).float().to(device)[rows]
-    truth, guess = labels.argmax(1).cpu().numpy(), scores.argmax(1).cpu().numpy()
+    logits = scores.clamp_min(1e-9).log()
+    metrics = validation_metrics(EvalPrediction(logits.cpu().numpy(), labels.cpu().numpy()))
     student.train()
     return {
         "agreement": round(float(same.float().mean()), 4),
         "agreement_passed_on": round(float(same[passed].float().mean()), 4),
-        "macro_f1": round(float(f1_score(truth, guess, average="macro")), 4),
-        "log_loss": round(float(-(labels * scores.clamp_min(1e-9).log()).sum(1).mean()), 4),
-    }
+    } | {name: round(value, 4) for name, value in metrics.items()}
+
+
+def shuffled(
+    rows: NDArray[np.int64], lengths: dict[str, NDArray[np.int64]], batch: int, chance: np.random.Generator
+) -> list[tuple[str, NDArray[np.int64]]]:
+    """An epoch: each row once, in one view; batches of like length, each with its view, in an order of chance."""
+    rows = chance.permutation(rows)
+    which = chance.choice(len(VIEWS), size=len(rows), p=list(VIEWS.values()))
+    queue = []
+    for number, view in enumerate(VIEWS):
+        own = rows[which == number]
+        for start in range(0, len(own), POOLED * batch):
+            some = own[start : start + POOLED * batch]
+            some = some[np.argsort(lengths[view][some], kind="stable")]
+            queue += [(view, some[at : at + batch]) for at in range(0, len(some), batch)]
+    return [queue[place] for place in chance.permutation(len(queue))]
+
+
+def share_of_rate(done: float) -> float:
+    """Of the highest learning rate, after such a share of the time."""
+    return done / WARM if done < WARM else 0.5 * (1 + math.cos(math.pi * (done - WARM) / (1 - WARM)))
 
 
 def distil(
@@ -140,30 +152,20 @@ def distil(
     steps, read, log = 0, 0, [judged(student, views["plain"], plain, known)]
     marks = [0.25, 0.5, 0.75]
     while (done := (time.monotonic() - started) / seconds) < 1:
-        rows = chance.permutation(later if done > 1 - passed else fitting)
-        which = chance.choice(len(VIEWS), size=len(rows), p=list(VIEWS.values()))
-        queue = []
-        for number, view in enumerate(VIEWS):
-            own = rows[which == number]
-            for start in range(0, len(own), POOLED * batch):
-                some = own[start : start + POOLED * batch]
-                some = some[np.argsort(lengths[view][some], kind="stable")]
-                queue += [(view, some[at : at + batch]) for at in range(0, len(some), batch)]
-        for place in chance.permutation(len(queue)):
+        queue = shuffled(later if done > 1 - passed else fitting, lengths, batch, chance)
+        for view, some in queue:
             if (done := (time.monotonic() - started) / seconds) >= 1:
                 break
             if marks and done > marks[0]:
                 log.append(judged(student, views["plain"], plain, known) | {"read": read})
                 print(marks.pop(0), log[-1], flush=True)
-            view, some = queue[place]
             chosen = torch.as_tensor(some).to(device)
             ids, mask = views[view].batch(chosen)
             with torch.autocast(device, dtype=torch.bfloat16, enabled=device == "cuda"):
                 logits = student(input_ids=ids, attention_mask=mask).logits
             loss = torch.nn.functional.cross_entropy(logits.float(), targets[view][chosen])
-            now = rate * (done / WARM if done < WARM else 0.5 * (1 + math.cos(math.pi * (done - WARM) / (1 - WARM))))
             for group in optimiser.param_groups:
-                group["lr"] = now
+                group["lr"] = rate * share_of_rate(done)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
@@ -185,7 +187,7 @@ def distil(
             "passed": passed,
         },
         "data": json.loads(about.read_text("utf-8")) if (about := folder / "about.json").is_file() else {},
-        "validation": {name: log[-1][name] for name in ("macro_f1", "log_loss")},
+        "validation": {name: log[-1][name] for name in ("macro_f1", "accuracy", "log_loss")},
         "log": log,
         "seconds": round(time.monotonic() - started),
         "machine": machine(),

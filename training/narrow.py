@@ -1,7 +1,7 @@
 """A narrow encoder to start from: the word vectors of a wide one in their principal components, under new layers.
 
-    python -m training.narrow build/rebuilt-l3 build/narrow --width 192
-    python -m training.distil build/tokens build/third build/narrow build/student
+    python -m training.narrow build/middle build/narrow --width 192
+    python -m training.distil build/tokens build/teacher build/narrow build/student
 
 What messages mean to the wide encoder word by word is kept as well as so few numbers can; what it computed of them is
 learnt anew, from many texts (`training.distil`).

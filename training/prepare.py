@@ -7,10 +7,10 @@ python -m training.prepare --train my.csv --text-column text --label-column labe
 
 from __future__ import annotations
 
-import hashlib
 import json
 import random
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +20,7 @@ import typer
 from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value, concatenate_datasets
 
 from sincerity.cleaning import clean
+from sincerity.integrity import sha256
 from sincerity.labels import Label
 from training.augment import misspelt
 from training.command import run
@@ -111,26 +112,52 @@ def scored_dataset(scores: Path, labels: list[str], apart_from: list[Row], most:
     with np.load(scores) as file:
         ids, probabilities = file["ids"][:most], file["probs"][:most]
         targets = dict(zip(ids.tolist(), probabilities.tolist(), strict=True))
-    groups = {row.group for row in apart_from}
-    rows = [
-        row
-        for row in pool_rows()
-        if row.id in targets and part(row.id) == FITTING and row.group not in groups and not in_validation(row.group)
-    ]
-    copies = {i for i, _ in near_duplicates([row.text for row in rows], [row.text for row in apart_from])}
-    records = _records(with_misprints([row for i, row in enumerate(rows) if i not in copies]), labels)
+    rows = fitting_rows([row for row in pool_rows() if row.id in targets], apart_from)
+    records = _records(with_misprints(rows), labels)
     for record in records:
         record["target"] = targets[record["id"]]
         record["label"] = labels[int(np.argmax(record["target"]))]
     return Dataset.from_list(records, features=_features(labels))
 
 
+def fitting_rows(pool: Iterable[Row], apart_from: list[Row]) -> list[Row]:
+    """Texts of the pool to learn from.
+
+    Left out is what shares a group with, or nearly is, a row of `apart_from`, and what cascades are measured on.
+    """
+    groups = {row.group for row in apart_from}
+    rows = [row for row in pool if part(row.id) == FITTING and row.group not in groups and not in_validation(row.group)]
+    return _without_copies(rows, apart_from)
+
+
+def _without_copies(rows: list[Row], others: list[Row]) -> list[Row]:
+    copies = {i for i, _ in near_duplicates([row.text for row in rows], [row.text for row in others])}
+    return [row for i, row in enumerate(rows) if i not in copies]
+
+
+def with_own_again(rows: list[Row]) -> list[Row]:
+    """The rows, and those of our own `OWN_REPEATS` times in all."""
+    return rows + [row for row in rows if row.source == OWN_SOURCE] * (OWN_REPEATS - 1)
+
+
+def about(splits: dict[str, int], files: dict[str, Path]) -> dict[str, Any]:
+    """How many texts each split has, and what the files that they came from hash to."""
+    return splits | {"files": {name: sha256(path) for name, path in files.items()}}
+
+
+def research_files() -> dict[str, Path]:
+    """The files of labelled texts that the released models are trained on."""
+    return {
+        "SINCERITY_DATA/messages/train.jsonl.gz": data_folder() / "messages" / "train.jsonl.gz",
+        "data/messages/train.jsonl": OWN_TEXTS / "train.jsonl",
+    }
+
+
 def split_rows(rows: list[Row]) -> tuple[list[Row], list[Row]]:
     """Train and validation: no group on both sides, and nothing in train that nearly is a text of validation."""
     train = [row for row in rows if not in_validation(row.group)]
     validation = [row for row in rows if in_validation(row.group)]
-    copies = {i for i, _ in near_duplicates([row.text for row in train], [row.text for row in validation])}
-    return [row for i, row in enumerate(train) if i not in copies], validation
+    return _without_copies(train, validation), validation
 
 
 def main(
@@ -156,28 +183,18 @@ def main(
                 f"The {name} split has {len(split)} rows of fewer than two labels. Expected: enough rows, and "
                 "groups, for a tenth of them to hold at least two. Give more, or another --group-column."
             )
-    splits["train"] += [row for row in splits["train"] if row.source == OWN_SOURCE] * (OWN_REPEATS - 1)
-    splits["train"] = with_misprints(splits["train"])
+    splits["train"] = with_misprints(with_own_again(splits["train"]))
     data = DatasetDict({name: dataset_of(split, labels) for name, split in splits.items()})
     if scores:
         scored = scored_dataset(scores, labels, splits["validation"], most_scored)
         typer.echo(f"pool: {len(scored)} rows with probabilities of {scores}", err=True)
         data["train"] = concatenate_datasets([*[data["train"]] * labelled_repeats, scored])
     data.save_to_disk(out)
-    files = (
-        {train.name: train}
-        if train
-        else {
-            "SINCERITY_DATA/messages/train.jsonl.gz": data_folder() / "messages" / "train.jsonl.gz",
-            "data/messages/train.jsonl": OWN_TEXTS / "train.jsonl",
-        }
-    )
+    files = {train.name: train} if train else research_files()
     if scores:
         files[scores.name] = scores
-    about = {name: len(split) for name, split in data.items()} | {
-        "files": {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
-    }
-    (out / "about.json").write_text(json.dumps(about, indent=1) + "\n", "utf-8")
+    said = about({name: len(split) for name, split in data.items()}, files)
+    (out / "about.json").write_text(json.dumps(said, indent=1) + "\n", "utf-8")
     for name, split in splits.items():
         typer.echo(f"{name}: {len(split)} rows, {dict(Counter(row.label for row in split))}", err=True)
 

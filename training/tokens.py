@@ -9,7 +9,6 @@ or shares a group with, a text of validation is left out, and what cascades are 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import random
 from collections.abc import Sequence
@@ -30,20 +29,17 @@ from training.config import RELEASED
 from training.corpus import (
     CHOOSING,
     FITTING,
-    OWN_SOURCE,
-    OWN_TEXTS,
     VALIDATION,
     Row,
     data_folder,
-    in_validation,
     part,
     pool_rows,
     training_rows,
 )
-from training.duplicates import near_duplicates
 from training.passed_on import sure_ngrams
-from training.prepare import OWN_REPEATS, soft_target, split_rows
+from training.prepare import about, fitting_rows, research_files, soft_target, split_rows, with_own_again
 
+POOL = "SINCERITY_DATA/messages/unlabelled.jsonl.gz"
 MOST_HELD = 10_000
 """Texts of the tenth that margins are chosen on, by which students are compared."""
 
@@ -55,15 +51,6 @@ def ids_of(tokenizer: Path, texts: Sequence[str]) -> tuple[NDArray[np.uint16], N
     reader.enable_truncation(RELEASED.max_length)
     found = [np.array(one.ids, np.uint16) for one in reader.encode_batch_fast(list(texts))]
     return np.concatenate(found), np.array([len(one) for one in found], np.uint8)
-
-
-def fitting_rows(validation: Sequence[Row]) -> list[Row]:
-    """Texts of the pool to learn from."""
-    groups = {row.group for row in validation}
-    rows = [row for row in pool_rows() if part(row.id) == FITTING and row.group not in groups]
-    rows = [row for row in rows if not in_validation(row.group)]
-    copies = {i for i, _ in near_duplicates([row.text for row in rows], [row.text for row in validation])}
-    return [row for i, row in enumerate(rows) if i not in copies]
 
 
 def write_tokens(out: Path, parts: dict[str, list[Row]], passed: list[bool], readers: dict[str, Path]) -> None:
@@ -107,23 +94,15 @@ def main(
     out: Annotated[Path, typer.Argument(help="Folder to write.")],
 ) -> None:
     train, validation = split_rows(training_rows())
-    train += [row for row in train if row.source == OWN_SOURCE] * (OWN_REPEATS - 1)
-    held = [row for row in pool_rows() if part(row.id) == CHOOSING][:MOST_HELD]
-    parts = {FITTING: [*fitting_rows(validation), *train], CHOOSING: held, VALIDATION: validation}
+    pool = pool_rows()
+    held = [row for row in pool if part(row.id) == CHOOSING][:MOST_HELD]
+    parts = {FITTING: [*fitting_rows(pool, validation), *with_own_again(train)], CHOOSING: held, VALIDATION: validation}
     passed = ~sure_ngrams(teacher, [row.text for rows in parts.values() for row in rows])
     write_tokens(out, parts, passed.tolist(), {"teacher": teacher, "student": student})
-    files = {
-        "SINCERITY_DATA/messages/train.jsonl.gz": data_folder() / "messages" / "train.jsonl.gz",
-        "SINCERITY_DATA/messages/unlabelled.jsonl.gz": data_folder() / "messages" / "unlabelled.jsonl.gz",
-        "data/messages/train.jsonl": OWN_TEXTS / "train.jsonl",
-    }
-    about = {
-        "train": len(parts[FITTING]),
-        "validation": len(validation),
-        "files": {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()},
-    }
-    (out / "about.json").write_text(json.dumps(about, indent=1) + "\n", "utf-8")
-    typer.echo(json.dumps(about, indent=1))
+    files = research_files() | {POOL: data_folder() / "messages" / "unlabelled.jsonl.gz"}
+    said = about({"train": len(parts[FITTING]), "validation": len(validation)}, files)
+    (out / "about.json").write_text(json.dumps(said, indent=1) + "\n", "utf-8")
+    typer.echo(json.dumps(said, indent=1))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ python -m training.train --data build/mine/data --out build/mine/checkpoint --ep
 from __future__ import annotations
 
 import json
+import os
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -28,7 +29,6 @@ from transformers import (
 from training.command import run
 from training.config import RELEASED, TRAINING, Recipe
 from training.encoder import base_path, load_base
-from training.machine import fast_bfloat16, machine
 
 
 def soft_cross_entropy(outputs: Any, labels: torch.Tensor, num_items_in_batch: Any = None) -> torch.Tensor:
@@ -46,6 +46,21 @@ def validation_metrics(prediction: EvalPrediction) -> dict[str, float]:
         "accuracy": float(np.mean(truth == guess)),
         "log_loss": float(torch.nn.functional.cross_entropy(logits, targets)),
     }
+
+
+def machine() -> str:
+    """The hardware of this run, in words."""
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return f"{os.cpu_count()} CPU cores, {'bfloat16' if fast_bfloat16() else 'float32'}"
+
+
+def fast_bfloat16() -> bool:
+    """Whether this machine multiplies bfloat16 natively, so that training in it is worth the rounding."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported()
+    flags = Path("/proc/cpuinfo")
+    return flags.exists() and "amx_bf16" in flags.read_text()
 
 
 def train(data: DatasetDict, recipe: Recipe, out: Path) -> dict[str, float]:
