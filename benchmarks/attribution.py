@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
-from typing import Annotated, Any, NamedTuple, cast
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import typer
@@ -33,6 +33,7 @@ from sincerity.integrity import NGRAMS
 from sincerity.model import Model
 from sincerity.ngrams import NGrams
 from sincerity.reasons import FORMS, forms
+from sincerity.tokens import Tokens, as_bytes
 from training.command import run
 from training.corpus import Row, research_rows
 
@@ -40,19 +41,6 @@ RESULTS = Path(__file__).parent / "results"
 SHARE, RANDOM_DRAWS, LEAST_TOKENS, LEAVE_ONE_OUT_EVERY, ROUNDS, RESAMPLES = 0.2, 10, 10, 4, 5, 1000
 
 Array = NDArray[np.float64]
-
-
-class Tokens(NamedTuple):
-    """What `Model` reads of an encoding."""
-
-    ids: list[int]
-
-    @property
-    def type_ids(self) -> list[int]:
-        return [0] * len(self.ids)
-
-    def __len__(self) -> int:
-        return len(self.ids)
 
 
 class Reading(NamedTuple):
@@ -71,17 +59,16 @@ class Reading(NamedTuple):
 
 
 def read_by_graph(model: Model) -> Callable[[str], Reading]:
-    fixed = set(model.token_ids((*CUES, "[CLS]", "[SEP]")))
+    fixed = set(model.reader.ids((*CUES, "[CLS]", "[SEP]")))
 
     def read(text: str) -> Reading:
-        (encoding,) = model.encode([text], places=True)
+        (encoding,) = model.reader.encodings([text], places=True)
         scores, (weights,) = model.attributions([encoding])
         ids = list(encoding.ids)
 
         def without(sets: Sequence[set[int]]) -> Array:
-            left = [Tokens([token for i, token in enumerate(ids) if i not in out]) for out in sets]
-            batches = [left[i : i + 32] for i in range(0, len(left), 32)]
-            return np.concatenate([model.probabilities(cast(Any, batch)) for batch in batches])
+            left = [Tokens(as_bytes([token for i, token in enumerate(ids) if i not in out])) for out in sets]
+            return model.probabilities(left, np.split(np.arange(len(left)), range(32, len(left), 32)))
 
         words = [i for i, token in enumerate(ids) if token not in fixed]
         return Reading(scores[0], weights, words, float(weights.sum()), without)

@@ -37,7 +37,7 @@ from sincerity.model import Model, batches
 from training.command import run
 
 if TYPE_CHECKING:
-    from tokenizers import Encoding
+    from sincerity.tokens import Tokens
 
 RESULT = Path(__file__).parent / "results" / "gpu.json"
 COUNT, ROUNDS = 20_000, 2
@@ -115,7 +115,7 @@ def alone(texts: list[str], device: str) -> dict[str, Any]:
         moved = max(moved, float(np.abs(scores[: len(expected)] - expected).max()))
         expected = scores
     found: dict[str, Any] = {
-        "tokens": round(float(np.mean([len(one) for one in encodings])), 1),
+        "tokens": round(float(np.mean([one.length for one in encodings])), 1),
         "budgets": budgets,
         "largest_difference_by_batch": float(f"{moved:.2g}"),
         "nodes": {"float": placed(dequantised(graph), device), "8-bit": placed(str(graph), device)},
@@ -137,14 +137,12 @@ def alone(texts: list[str], device: str) -> dict[str, Any]:
     return found
 
 
-def graph_rate(model: Model, encodings: list[Encoding], budget: int) -> tuple[dict[str, Any], NDArray[np.float64]]:
+def graph_rate(model: Model, encodings: list[Tokens], budget: int) -> tuple[dict[str, Any], NDArray[np.float64]]:
     """Texts a second of a graph by batches of at most `budget` tokens, the second time they are computed."""
-    parts = list(batches(np.array([len(one) for one in encodings]), len(encodings), budget))
-    scores = np.empty((len(encodings), len(model.config.labels)))
+    parts = list(batches(np.array([one.length for one in encodings]), len(encodings), budget))
     for _ in range(2):  # memory is asked for in the first
         started = time.perf_counter()
-        for part in parts:
-            scores[part] = model.probabilities([encodings[i] for i in part])
+        scores = model.probabilities(encodings, parts)
         seconds = time.perf_counter() - started
     row = {"texts": len(encodings), "batches": len(parts), "texts_per_second": round(len(encodings) / seconds, 1)}
     return row, scores

@@ -180,7 +180,8 @@ def stages(threads: int) -> dict[str, Any]:
     from benchmarks.stages import measure_stages
 
     folders = json.loads((FOLDER / "folders.json").read_text("utf-8"))
-    return measure_stages(texts_of("given")[:STAGE_TEXTS], {name: Path(path) for name, path in folders.items()})
+    texts = texts_of("given")[: 4 * STAGE_TEXTS]
+    return measure_stages(texts, {name: Path(path) for name, path in folders.items()})
 
 
 def timed(work: Callable[[Any], object], texts: Sequence[str] | Any) -> float:

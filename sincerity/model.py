@@ -29,9 +29,10 @@ from sincerity.errors import ModelError
 from sincerity.integrity import GRAPHS, WEIGHTS, graph_name, verify
 from sincerity.labels import Label
 from sincerity.reasons import Part
+from sincerity.tokens import Reader, Tokens, padded
 
-if TYPE_CHECKING:  # it takes time to import, and a cascade's first tier does without it
-    from tokenizers import Encoding, Tokenizer
+if TYPE_CHECKING:  # it takes time to import
+    from tokenizers import Encoding
 
 FOREIGN_THRESHOLD = 0.5
 WIDTH = 768
@@ -203,7 +204,7 @@ class Model:
             verify(folder)
         self.config = ModelConfig.read(folder)
         require_files(folder)
-        self._tokenizer = _load_tokenizer(folder, self.config.max_length)
+        self.reader = Reader(folder, self.config.max_length)
         self._session = load_session(folder, device)
         self._device = DEVICES[device]
         self.most_tokens = max(1, self._device.most_numbers // self.config.width)
@@ -219,24 +220,9 @@ class Model:
         self.explains = EXPLAIN in {node.name for node in self._session.get_overridable_initializers()}
         """Whether the graph can say what moved it (`training.graph`)."""
 
-    def encode(self, texts: Sequence[str], *, places: bool = False) -> list[Encoding]:
-        """Tokens of each text, cut at the model's length; with `places`, also the words and characters behind them.
-
-        Raises:
-            ModelError: The tokenizer has no token for what it does not know.
-        """
-        encode = self._tokenizer.encode_batch if places else self._tokenizer.encode_batch_fast
-        try:
-            return encode(list(texts))
-        except Exception as error:  # the library raises nothing narrower
-            raise ModelError(
-                f"The tokenizer of {self.config.name} cannot read a text ({error}). Expected: a tokenizer.json that "
-                "reads every text. Get the model again."
-            ) from error
-
-    def token_ids(self, tokens: Sequence[str]) -> list[int]:
-        """Numbers of entries of the vocabulary; those that it lacks are left out."""
-        return [number for token in tokens if (number := self._tokenizer.token_to_id(token)) is not None]
+    def encode(self, texts: Sequence[str]) -> list[Tokens]:
+        """Tokens of each text, cut at the model's length; raises `ModelError` (`Reader.read`)."""
+        return self.reader.read(texts)
 
     def said(self, texts: Sequence[str], batch_size: int | None = None, *, explain: bool = False) -> Said:
         """What the graph says of any number of texts, and with `explain` which words moved it.
@@ -244,23 +230,35 @@ class Model:
         Texts of like length share a batch, of `batch_size` texts (by default the device's) at most and of as many
         tokens as the device takes of the model's width.
         """
-        encodings = self.encode(texts, places=explain)
-        lengths = np.array([len(encoding) for encoding in encodings])
-        scores = np.empty((len(texts), len(self.config.labels)))
+        encodings = self.reader.encodings(texts, places=True) if explain else []
+        tokens = [Tokens.of(encoding) for encoding in encodings] if explain else self.encode(texts)
+        lengths = np.array([one.length for one in tokens])
+        parts = list(batches(lengths, batch_size or self._device.batch_size, self.most_tokens))
         words: list[list[Part]] = [[] for _ in texts]
-        for batch in batches(lengths, batch_size or self._device.batch_size, self.most_tokens):
-            some = [encodings[i] for i in batch]
-            if not explain:
-                scores[batch] = self.probabilities(some)
-                continue
-            scores[batch], weights = self.attributions(some)
-            for i, encoding, row in zip(batch.tolist(), some, weights, strict=True):
-                words[i] = _words(encoding, row)
-        return Said(scores, np.array([bool(encoding.overflowing) for encoding in encodings], bool), words)
+        if explain:
+            scores = np.empty((len(texts), len(self.config.labels)))
+            for part in parts:
+                some = [encodings[i] for i in part]
+                scores[part], weights = self.attributions(some)
+                for i, encoding, row in zip(part.tolist(), some, weights, strict=True):
+                    words[i] = _words(encoding, row)
+        else:
+            scores = self.probabilities(tokens, parts)
+        return Said(scores, np.array([one.cut for one in tokens], bool), words)
 
-    def probabilities(self, encodings: Sequence[Encoding]) -> NDArray[np.float64]:
-        """Probabilities (texts, labels) for one batch; it is padded to its longest text."""
-        (logits,) = self._run([self._output], self.feed(encodings))
+    def probabilities(
+        self, texts: Sequence[Tokens], parts: Sequence[NDArray[np.int64]] | None = None
+    ) -> NDArray[np.float64]:
+        """Probabilities (texts, labels), by batches whose places `parts` names, or all in one.
+
+        Each batch is padded to its longest text. All are laid out before the first is computed: a graph leaves little
+        of Python in the processor's caches, and behind it the same steps take four times as long.
+        """
+        parts = [np.arange(len(texts))] if parts is None else parts
+        feeds = [self.feed([texts[i] for i in part.tolist()]) for part in parts]
+        logits = np.empty((len(texts), len(self.config.labels)))
+        for part, feed in zip(parts, feeds, strict=True):
+            (logits[part],) = self._run([self._output], feed)
         return _softmax(logits)
 
     def attributions(self, encodings: Sequence[Encoding]) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
@@ -271,7 +269,7 @@ class Model:
         that they add up to the margin (additive efficient normalisation: Ruiz et al., 1998; FastSHAP, Jethani et al.,
         ICLR 2022); their order and differences stay the graph's.
         """
-        feed = {**self.feed(encodings), EXPLAIN: np.array(True)}
+        feed = {**self.feed([Tokens.of(encoding) for encoding in encodings]), EXPLAIN: np.array(True)}
         logits, raw = self._run([self._output, ATTRIBUTIONS], feed)
         best, count = logits.max(axis=1), logits.shape[1]
         margins = best - (logits.sum(axis=1) - best) / (count - 1)
@@ -291,15 +289,9 @@ class Model:
                 "made for each other, and memory for a batch. Get the model again, or choose a smaller batch_size."
             ) from error
 
-    def feed(self, encodings: Sequence[Encoding]) -> dict[str, NDArray[np.int64]]:
+    def feed(self, texts: Sequence[Tokens]) -> dict[str, NDArray[np.int64]]:
         """One batch as the graph's inputs, each (texts, tokens of the longest text)."""
-        shape = len(encodings), max(len(encoding) for encoding in encodings)
-        ids, mask, types = (np.zeros(shape, np.int64) for _ in range(3))
-        for row, encoding in enumerate(encodings):
-            ids[row, : len(encoding)] = encoding.ids
-            mask[row, : len(encoding)] = 1
-            types[row, : len(encoding)] = encoding.type_ids
-        feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
+        feed = dict(zip(("input_ids", "attention_mask", "token_type_ids"), padded(texts), strict=True))
         return {name: feed[name] for name in feed if name in self._inputs}
 
 
@@ -341,16 +333,3 @@ def require_files(folder: Path) -> None:
         if (folder / WEIGHTS).is_file():
             remedy = f"python -m training.convert {folder} FOLDER, with the train extra, makes it of {WEIGHTS}."
         raise ModelError(f"{folder} holds none of {', '.join(GRAPHS)}. Expected: the model as ONNX; {remedy}")
-
-
-def _load_tokenizer(folder: Path, max_length: int) -> Tokenizer:
-    from tokenizers import Tokenizer
-
-    path = folder / "tokenizer.json"
-    try:
-        tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # the library raises nothing narrower
-        raise ModelError(f"{path} cannot be read as a tokenizer ({error}). Get the model again.") from error
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(max_length)
-    return tokenizer
