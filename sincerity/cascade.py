@@ -154,11 +154,19 @@ class Cascade:
         Raises:
             ModelError: Reasons are asked for, and the graph of a tier has none.
         """
+        return self.completed(texts, self.begun(texts, explain=explain), explain=explain)
+
+    def begun(self, texts: Sequence[str], *, explain: bool = False) -> Answers:
+        """What n-grams are sure of; all else as if it were blank."""
         scores = np.repeat(np.array([self._config.prior]), len(texts), axis=0)
         answers = Answers(scores, np.full(len(texts), -1), np.zeros(len(texts), bool), [()] * len(texts))
-        left = np.arange(len(texts))
         if self._ngrams is not None:
-            left = left[~self._counted(texts, answers, explain=explain)]
+            self._count(texts, answers, explain=explain)
+        return answers
+
+    def completed(self, texts: Sequence[str], answers: Answers, *, explain: bool = False) -> Answers:
+        """What `begun` left, by the graphs, written into the same arrays."""
+        left = np.flatnonzero(answers.tier < 0)
         views = self._views([texts[i] for i in left.tolist()], offsets=explain)
         readable = np.array([bool(view.text) for view in views], bool)
         left, views = left[readable], [view for view in views if view.text]
@@ -182,8 +190,8 @@ class Cascade:
             left, views = left[~sure], [view for view, done in zip(views, sure, strict=True) if not done]
         return answers
 
-    def _counted(self, texts: Sequence[str], answers: Answers, *, explain: bool) -> NDArray[np.bool_]:
-        """Write down what the n-grams are sure of (texts,)."""
+    def _count(self, texts: Sequence[str], answers: Answers, *, explain: bool) -> None:
+        """Write down what the n-grams are sure of."""
         assert self._ngrams is not None
         ngrams, margins = self._ngrams
         with self.turn:
@@ -199,7 +207,6 @@ class Cascade:
                 views, parts = self._views(some, offsets=True), attributions(ngrams, some)
                 for i, text, view, own in zip(places, some, views, parts, strict=True):
                     answers.reasons[i] = reasons(text, view, own)
-        return sure
 
     def _views(self, texts: Sequence[str], *, offsets: bool = False) -> list[Cleaned]:
         """What the graphs read of each text."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter, deque
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from itertools import chain, islice
@@ -18,8 +18,6 @@ from sincerity.labels import Label
 from sincerity.prediction import Prediction, Status, predictions
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
     import numpy as np
     from numpy.typing import NDArray
 
@@ -225,27 +223,33 @@ class Classifier:
 
         pool = ThreadPoolExecutor(self._threads, "sincerity")
         try:
-            working: deque[Future[list[Prediction]]] = deque()
+            working: deque[Callable[[], list[Prediction]]] = deque()
             problem, more = None, True
             while working or more:
                 while more and len(working) <= self._threads:
                     try:
                         window = next(windows)
+                        answers = self._cascade.begun(window, explain=explain)
                     except StopIteration:
                         more = False
                     except Exception as error:
                         problem, more = error, False
                     else:
-                        working.append(pool.submit(judge, window))
+                        done = bool((answers.tier >= 0).all())
+                        finish = partial(self._finished, window, answers, explain=explain)
+                        working.append(finish if done else pool.submit(finish).result)
                 if working:
-                    yield working.popleft().result()
+                    yield working.popleft()()
             if problem is not None:
                 raise problem
         finally:
             pool.shutdown(cancel_futures=True)
 
     def _predictions(self, texts: Sequence[str], *, explain: bool) -> list[Prediction]:
-        answers = self._cascade.answer(texts, explain=explain)
+        return self._finished(texts, self._cascade.begun(texts, explain=explain), explain=explain)
+
+    def _finished(self, texts: Sequence[str], answers: Answers, *, explain: bool) -> list[Prediction]:
+        self._cascade.completed(texts, answers, explain=explain)
         with self._cascade.turn:
             return self._judged(texts, answers)
 
