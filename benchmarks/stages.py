@@ -90,8 +90,10 @@ def _products(folder: Path) -> int:
     the attention, and the pooler.
     """
     graph = onnx.load(folder / (graph_name(folder) or "")).graph
-    sizes = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
-    matrices = [sizes[node.input[1]] for node in graph.node if node.op_type == "MatMulInteger"]
+    sizes = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer if tensor.data_type == TensorProto.INT8}
+    stored = {node.output[0]: node.input[0] for node in graph.node if node.op_type == "DequantizeLinear"}
+    factors = [stored.get(node.input[1], node.input[1]) for node in graph.node if node.op_type.startswith("MatMul")]
+    matrices = [sizes[name] for name in factors if name in sizes]
     return sum(rows * columns for rows, columns in matrices[:-5])
 
 

@@ -54,6 +54,8 @@ def _in_float(graph: GraphProto, rounded: dict[str, NodeProto]) -> Iterator[Node
                 last = following[last.output[0]]
             yield helper.make_node("MatMul", [activations, weight], [last.output[0]])
             replaced.update((cast.output[0], last.output[0]))
+        elif node.op_type == "DequantizeLinear" and node.input[0] in rounded:
+            yield helper.make_node("Identity", [rounded[node.input[0]].input[0]], [node.output[0]])
         elif node.output[0] not in replaced:
             yield node
 

@@ -39,6 +39,7 @@ from training.manifest import write_manifest
 from training.on_demand import ATTRIBUTIONS, LOGITS, on_demand
 from training.quantise import quantise
 from training.rounding import round_to_grid
+from training.steps import fixed_steps
 
 COVERAGE = 0.8
 """Share of the validation split whose predictions count as certain."""
@@ -55,8 +56,8 @@ class GateError(SincerityError):
     """A model cannot be exported as asked, or what was exported is not what was trained."""
 
 
-def export(checkpoint: Path, data: DatasetDict, name: str, folder: Path) -> dict[str, Any]:
-    """Write the model folder and return what was measured on the way."""
+def export(checkpoint: Path, data: DatasetDict, name: str, folder: Path, *, fixed: bool = False) -> dict[str, Any]:
+    """Write the model folder and return what was measured on the way; with `fixed`, activations take fixed steps."""
     model = AutoModelForSequenceClassification.from_pretrained(checkpoint).eval()
     tokenizer = AutoTokenizer.from_pretrained(checkpoint)
     labels = list(model.config.id2label.values())
@@ -89,14 +90,18 @@ def export(checkpoint: Path, data: DatasetDict, name: str, folder: Path) -> dict
     tokenizer.save_pretrained(folder)
     onnx.save(on_demand(to_onnx(Graph(model))), folder / "onnx" / "model.onnx")
     difference = logit_difference(Graph(model), tokenizer, data["validation"]["text"][:256], folder)
-    round_to_grid(model, calibration_batches(tokenizer, data["train"]))
-    onnx.save(quantise(on_demand(to_onnx(Graph(model)))), folder / "onnx" / "model_quantized.onnx")
+    calibration = calibration_batches(tokenizer, data["train"])
+    round_to_grid(model, calibration)
+    graph = on_demand(to_onnx(Graph(model)))
+    steps = fixed_steps(graph, calibration) if fixed else None
+    onnx.save(quantise(graph, steps=steps), folder / "onnx" / "model_quantized.onnx")
     note_confusion(folder, data["validation"])
 
     measured = {
         "temperature": round(temperature, 4),
         "threshold": model.config.sincerity["threshold"],
         "coverage": COVERAGE,
+        "steps": "fixed" if fixed else "by token",
         **difference,
         **agreement(folder, gate_texts(data, own_scheme)),
     }
@@ -257,13 +262,16 @@ def main(
     data: Annotated[Path, typer.Option(help="What training.prepare wrote.")] = Path("build/data"),
     name: str = "sincerity-minilm-l6",
     models: Annotated[Path, typer.Option(help="Where the model's folder goes.")] = Path("models"),
+    fixed: Annotated[
+        bool, typer.Option("--fixed-steps", help="Round activations alike in all texts: for narrow models.")
+    ] = False,
 ) -> None:
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name):
         raise GateError(f"{name!r} is no name for a model. Expected: letters, digits, - _ and dots.")
     training = json.loads((checkpoint / TRAINING).read_text("utf-8"))
     part, old = models / f".{name}.part", models / f".{name}.old"
     try:
-        measured = export(checkpoint, DatasetDict(load_from_disk(data)), name, part)
+        measured = export(checkpoint, DatasetDict(load_from_disk(data)), name, part, fixed=fixed)
         results = {"name": name, "training": training, "export": measured, "scores": {}}
         (part / "results.json").write_text(json.dumps(results, indent=1) + "\n", "utf-8")
         if (models / name).exists():

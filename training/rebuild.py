@@ -83,7 +83,7 @@ def weights(graph: onnx.GraphProto) -> dict[str, Array]:
         while (source := producers[product]).op_type in ("Mul", "Cast"):  # scales of the 8-bit product
             product = source.input[0]
         if source.op_type in ("MatMul", "MatMulInteger"):
-            matrix = stored[source.input[1].removesuffix("_i8")]
+            matrix = stored[source.input[1].removesuffix("_plain").removesuffix("_i8")]
             stored[f"{bias.removesuffix('bias')}weight"] = np.ascontiguousarray(matrix.T)
     return stored
 
