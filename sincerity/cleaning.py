@@ -148,17 +148,20 @@ class _TrackedEdit(_Edit):
         super().__init__(text)
         left_out = len(text) - _RAW_TAIL
         if len(self.text) < len(text):
-            places = [*range(_RAW_HEAD), *range(left_out - 1, len(text))]
+            self.spans = [(i, i + 1) for i in (*range(_RAW_HEAD), *range(left_out - 1, len(text)))]
         else:
-            places = [*range(len(text))]
-        self.spans = [(i, i + 1) for i in places]
+            self.spans = _first_spans(1 << len(text).bit_length())[: len(text)]
 
     def sub(self, pattern: re.Pattern[str], replacement: _Replacement, start: int = 0) -> None:
         parts: list[str] = []
         spans: list[Span] = []
         end = 0
+        plain = isinstance(replacement, str) and "\\" not in replacement
         for match in pattern.finditer(self.text, start):
-            new = replacement(match) if callable(replacement) else match.expand(replacement)
+            if callable(replacement):
+                new = replacement(match)
+            else:
+                new = replacement if plain else match.expand(replacement)
             parts += self.text[end : match.start()], new
             spans += self.spans[end : match.start()]
             spans += [self._range(match.start(), match.end())] * len(new)
@@ -191,6 +194,12 @@ class _TrackedEdit(_Edit):
             at = self.spans[start][0] if start < len(self.spans) else 0
             return at, at
         return self.spans[start][0], self.spans[end - 1][1]
+
+
+@cache
+def _first_spans(count: int) -> list[Span]:
+    """The range of each of the first characters of a text; shared, as they are many and all alike."""
+    return [(i, i + 1) for i in range(count)]
 
 
 # Characters ----------------------------------------------------------------------------------------------------------

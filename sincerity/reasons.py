@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
+from operator import itemgetter
 from typing import NamedTuple
 
 from sincerity.cleaning import Cleaned, Span
@@ -167,8 +169,13 @@ def forms(view: Cleaned) -> Iterator[tuple[Form, int, int]]:
     start = _body(view)
     text = view.text[start:]
     for form in FORMS:
-        if match := re.search(form.pattern, text, re.IGNORECASE):
+        if match := _compiled(form.pattern).search(text):
             yield form, start + match.start(), start + match.end()
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE)
 
 
 def _body(view: Cleaned) -> int:
@@ -191,7 +198,7 @@ def in_original(view: Cleaned, parts: Iterable[Part]) -> list[Part]:
 def _behind(view: Cleaned, start: int, end: int) -> Span:
     """The characters of the original behind some of the cleaned text's."""
     spans = (view.offsets or [])[start:end]
-    return spans[0][0], max(end for _, end in spans)
+    return spans[0][0], max(spans, key=itemgetter(1))[1]
 
 
 def _trait(cue: str) -> str:
