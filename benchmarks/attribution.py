@@ -62,9 +62,9 @@ def read_by_graph(model: Model) -> Callable[[str], Reading]:
     fixed = set(model.reader.ids((*CUES, "[CLS]", "[SEP]")))
 
     def read(text: str) -> Reading:
-        (encoding,) = model.reader.encodings([text], places=True)
-        scores, (weights,) = model.attributions([encoding])
-        ids = list(encoding.ids)
+        (placed,) = model.reader.read_with_places([text])
+        scores, (weights,) = model.attributions([placed])
+        ids = np.frombuffer(placed.tokens.ids, np.int64).tolist()
 
         def without(sets: Sequence[set[int]]) -> Array:
             left = [Tokens(as_bytes([token for i, token in enumerate(ids) if i not in out])) for out in sets]

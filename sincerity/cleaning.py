@@ -158,10 +158,7 @@ class _TrackedEdit(_Edit):
         end = 0
         plain = isinstance(replacement, str) and "\\" not in replacement
         for match in pattern.finditer(self.text, start):
-            if callable(replacement):
-                new = replacement(match)
-            else:
-                new = replacement if plain else match.expand(replacement)
+            new = replacement(match) if callable(replacement) else replacement if plain else match.expand(replacement)
             parts += self.text[end : match.start()], new
             spans += self.spans[end : match.start()]
             spans += [self._range(match.start(), match.end())] * len(new)

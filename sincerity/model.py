@@ -17,7 +17,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,10 +29,7 @@ from sincerity.errors import ModelError
 from sincerity.integrity import GRAPHS, WEIGHTS, graph_name, verify
 from sincerity.labels import Label
 from sincerity.reasons import Part
-from sincerity.tokens import Reader, Tokens, padded
-
-if TYPE_CHECKING:  # it takes time to import
-    from tokenizers import Encoding
+from sincerity.tokens import Placed, Reader, Tokens, padded
 
 FOREIGN_THRESHOLD = 0.5
 WIDTH = 768
@@ -230,18 +227,18 @@ class Model:
         Texts of like length share a batch, of `batch_size` texts (by default the device's) at most and of as many
         tokens as the device takes of the model's width.
         """
-        encodings = self.reader.encodings(texts, places=True) if explain else []
-        tokens = [Tokens.of(encoding) for encoding in encodings] if explain else self.encode(texts)
+        placed = self.reader.read_with_places(texts) if explain else []
+        tokens = [one.tokens for one in placed] if explain else self.encode(texts)
         lengths = np.array([one.length for one in tokens])
         parts = list(batches(lengths, batch_size or self._device.batch_size, self.most_tokens))
         words: list[list[Part]] = [[] for _ in texts]
         if explain:
             scores = np.empty((len(texts), len(self.config.labels)))
             for part in parts:
-                some = [encodings[i] for i in part]
+                some = [placed[i] for i in part.tolist()]
                 scores[part], weights = self.attributions(some)
-                for i, encoding, row in zip(part.tolist(), some, weights, strict=True):
-                    words[i] = _words(encoding, row)
+                for i, one, row in zip(part.tolist(), some, weights, strict=True):
+                    words[i] = _words(one, row)
         else:
             scores = self.probabilities(tokens, parts)
         return Said(scores, np.array([one.cut for one in tokens], bool), words)
@@ -261,22 +258,22 @@ class Model:
             (logits[part],) = self._run([self._output], feed)
         return _softmax(logits)
 
-    def attributions(self, encodings: Sequence[Encoding]) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
-        """Probabilities of one batch with places, and what each token contributed to its label's margin, in logits.
+    def attributions(self, texts: Sequence[Placed]) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
+        """Probabilities of one batch, and what each token contributed to its label's margin, in logits.
 
         The graph splits the margin (the label's logit less the mean of the others) over tokens and leaves a part to
         its biases and to the tokens that stand around every text. Here that part goes to the tokens in equal shares, so
         that they add up to the margin (additive efficient normalisation: Ruiz et al., 1998; FastSHAP, Jethani et al.,
         ICLR 2022); their order and differences stay the graph's.
         """
-        feed = {**self.feed([Tokens.of(encoding) for encoding in encodings]), EXPLAIN: np.array(True)}
+        feed = {**self.feed([text.tokens for text in texts]), EXPLAIN: np.array(True)}
         logits, raw = self._run([self._output, ATTRIBUTIONS], feed)
         best, count = logits.max(axis=1), logits.shape[1]
         margins = best - (logits.sum(axis=1) - best) / (count - 1)
         weights = []
-        for encoding, row, margin in zip(encodings, raw, margins, strict=True):
-            own = np.array([word is not None for word in encoding.word_ids])
-            token_weights = np.where(own, np.nan_to_num(row[: len(encoding)]), 0.0)
+        for text, row, margin in zip(texts, np.nan_to_num(raw), margins, strict=True):
+            own = text.of >= 0
+            token_weights = np.where(own, row[: len(own)], 0.0)
             weights.append(token_weights + own * (margin - token_weights.sum()) / max(1, own.sum()))
         return _softmax(logits), weights
 
@@ -295,14 +292,11 @@ class Model:
         return {name: feed[name] for name in feed if name in self._inputs}
 
 
-def _words(encoding: Encoding, weights: NDArray[np.float64]) -> list[Part]:
+def _words(text: Placed, weights: NDArray[np.float64]) -> list[Part]:
     """The weights of a word's tokens added up."""
-    found: dict[int, Part] = {}
-    for word, (start, end), weight in zip(encoding.word_ids, encoding.offsets, weights.tolist(), strict=True):
-        if word is not None:
-            before = found.get(word, Part(start, end, 0.0))
-            found[word] = Part(before.start, end, before.weight + weight)
-    return list(found.values())
+    own = text.of >= 0
+    sums = np.bincount(text.of[own], weights[own], len(text.words))
+    return [Part(start, end, weight) for (start, end), weight in zip(text.words, sums.tolist(), strict=True)]
 
 
 def batches(lengths: NDArray[np.int64], batch_size: int, most_tokens: int) -> Iterator[NDArray[np.int64]]:

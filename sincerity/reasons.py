@@ -44,10 +44,12 @@ class Form(NamedTuple):
     label: Label
     pattern: str
     """Searched in the cleaned text, behind its cues; compiled when reasons are first asked for."""
+    needs: tuple[str, ...] = ()
+    """One of these stands in every text of the form; most texts have none, which is sooner found out."""
 
 
-def _form(name: str, label: Label, *patterns: str) -> Form:
-    return Form(name, label, "|".join(patterns))
+def _form(name: str, label: Label, *patterns: str, needs: tuple[str, ...] = ()) -> Form:
+    return Form(name, label, "|".join(patterns), needs)
 
 
 _CALL = (
@@ -105,7 +107,7 @@ FORMS = (
     ),
     _form(
         "call to action with link", Label.PROMOTIONAL,
-        rf"{_CALL}[^\[?]{{0,60}}\[(?:URL|MAIL)\]",
+        rf"{_CALL}[^\[?]{{0,60}}\[(?:URL|MAIL)\]", needs=("[URL]", "[MAIL]"),
     ),
     _form(
         "headline with closing link", Label.AUTOMATED,
@@ -118,7 +120,7 @@ FORMS = (
     _form(
         "question to the reader", Label.CONVERSATIONAL,
         r"\b(?:do|did|are|were|have|can|could|would|will|what|why|how|when|where|who) (?:\w+ ){0,2}?(?:you|u|ya|yall)\b"
-        r"(?!.*\[URL\])[^.?!]{0,80}\?",
+        r"(?!.*\[URL\])[^.?!]{0,80}\?", needs=("?",),
     ),
     _form(
         "refers to something shared", Label.CONVERSATIONAL,
@@ -169,6 +171,8 @@ def forms(view: Cleaned) -> Iterator[tuple[Form, int, int]]:
     start = _body(view)
     text = view.text[start:]
     for form in FORMS:
+        if form.needs and not any(sign in text for sign in form.needs):
+            continue
         if match := _compiled(form.pattern).search(text):
             yield form, start + match.start(), start + match.end()
 

@@ -8,9 +8,9 @@ every text takes.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,29 @@ class Tokens(NamedTuple):
         return cls(as_bytes(encoding.ids), bool(encoding.overflowing), as_bytes(types) if any(types) else b"")
 
 
+class Placed(NamedTuple):
+    """One text as a graph reads it, and where its tokens come from."""
+
+    tokens: Tokens
+    words: list[tuple[int, int]]
+    """Half-open ranges of the text's characters."""
+    of: NDArray[np.int64]
+    """Which of the words (tokens,) each token is part of; -1 for those around the text."""
+
+    @classmethod
+    def by(cls, encoding: Encoding) -> Placed:
+        """What the library made of a text."""
+        numbers: dict[int, int] = {}
+        words: list[tuple[int, int]] = []
+        of = []
+        for word, (start, end) in zip(encoding.word_ids, encoding.offsets, strict=True):
+            of.append(-1 if word is None else numbers.setdefault(word, len(words)))
+            if word is not None:
+                first = words.pop()[0] if of[-1] < len(words) else start
+                words.append((first, end))
+        return cls(Tokens.of(encoding), words, np.array(of, np.int64))
+
+
 def as_bytes(numbers: Sequence[int]) -> bytes:
     """Numbers as they stand in `Tokens`."""
     return np.array(numbers, np.int64).tobytes()
@@ -62,6 +85,9 @@ def padded(texts: Sequence[Tokens]) -> tuple[NDArray[np.int64], NDArray[np.int64
         types = np.frombuffer(b"".join([text.types.ljust(size, b"\0") for text in texts]), np.int64).reshape(ids.shape)
     lengths = np.array([text.length for text in texts])
     return ids, (np.arange(ids.shape[1]) < lengths[:, None]).astype(np.int64), types
+
+
+Text = TypeVar("Text", Tokens, Placed)
 
 
 class Reader:
@@ -89,38 +115,45 @@ class Reader:
         Raises:
             ModelError: The tokenizer has no token for what it does not know.
         """
-        if (words := self._words) is None:
-            return [Tokens.of(encoding) for encoding in self.encodings(texts)]
-        rest = [i for i, text in enumerate(texts) if not (text.isascii() and text.isprintable())]
-        whole = dict(zip(rest, self.encodings([texts[i] for i in rest]), strict=True)) if rest else {}
-        try:
-            return [
-                Tokens.of(whole[i]) if i in whole else words.tokens(text, self._most) for i, text in enumerate(texts)
-            ]
-        except Exception as error:  # the library raises nothing narrower
-            raise self._unreadable(error) from error
+        return self._read(texts, lambda words, text: words.tokens(text, self._most), self.whole)
 
-    def encodings(self, texts: Sequence[str], *, places: bool = False) -> list[Encoding]:
-        """What the library says of each text; with `places`, also the words and characters behind its tokens.
+    def read_with_places(self, texts: Sequence[str]) -> list[Placed]:
+        """The same, with the words and characters behind the tokens."""
+        return self._read(texts, lambda words, text: words.placed(text, self._most), self.whole_with_places)
 
-        Raises:
-            ModelError: The tokenizer has no token for what it does not know.
-        """
-        encode = self._tokenizer.encode_batch if places else self._tokenizer.encode_batch_fast
+    def whole(self, texts: Sequence[str]) -> list[Tokens]:
+        """What the library says of each text, read as a whole."""
+        return list(map(Tokens.of, self._tokenizer.encode_batch_fast(list(texts))))
+
+    def whole_with_places(self, texts: Sequence[str]) -> list[Placed]:
+        """The same, with the words and characters behind the tokens."""
+        return list(map(Placed.by, self._tokenizer.encode_batch(list(texts))))
+
+    def _read(
+        self,
+        texts: Sequence[str],
+        by_words: Callable[[_Words, str], Text | None],
+        whole: Callable[[Sequence[str]], list[Text]],
+    ) -> list[Text]:
+        """Each text word by word where that will do, the others as wholes."""
+        words = self._words
         try:
-            return encode(list(texts))
+            if words is None:
+                return whole(texts)
+            plain = [text.isascii() and text.isprintable() for text in texts]
+            read = [by_words(words, text) if here else None for text, here in zip(texts, plain, strict=True)]
+            left = [text for text, one in zip(texts, read, strict=True) if one is None]
+            rest = iter(whole(left) if left else ())
+            return [next(rest) if one is None else one for one in read]
         except Exception as error:  # the library raises nothing narrower
-            raise self._unreadable(error) from error
+            raise ModelError(
+                f"{self._path} cannot read a text ({error}). Expected: a tokenizer that reads every text. "
+                "Get the model again."
+            ) from error
 
     def ids(self, tokens: Sequence[str]) -> list[int]:
         """Numbers of entries of the vocabulary; those that it lacks are left out."""
         return [number for token in tokens if (number := self._tokenizer.token_to_id(token)) is not None]
-
-    def _unreadable(self, error: Exception) -> ModelError:
-        return ModelError(
-            f"{self._path} cannot read a text ({error}). Expected: a tokenizer that reads every text. "
-            "Get the model again."
-        )
 
 
 class _Words(dict[str, bytes]):
@@ -161,6 +194,17 @@ class _Words(dict[str, bytes]):
         if len(ids) <= most * _SIZE:
             return Tokens(ids)
         return Tokens(ids[: (most - 1) * _SIZE] + self._last, cut=True)
+
+    def placed(self, text: str, most: int) -> Placed | None:
+        """The same with places; None for a longer text, whose last word may lose some of its tokens."""
+        found = [*self._parts.finditer(text)]
+        pieces = [self[match[0]] for match in found]
+        ids = b"".join((self._first, *pieces, self._last))
+        if len(ids) > most * _SIZE:
+            return None
+        of = np.full(len(ids) // _SIZE, -1)
+        of[1:-1] = np.arange(len(found)).repeat([len(piece) // _SIZE for piece in pieces])
+        return Placed(Tokens(ids), [match.span() for match in found], of)
 
     def __missing__(self, word: str) -> bytes:
         if (ids := self._whole.get(word)) is None:

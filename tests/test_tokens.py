@@ -44,7 +44,7 @@ def test_words_in_a_row_are_what_the_library_reads(name: str) -> None:
     assert reader._words is not None
     texts = [*ODD, *TEXTS, *(clean(text).text for text in TEXTS)]
     for _ in range(2):  # new words, and words that came before
-        assert reader.read(texts) == [Tokens.of(encoding) for encoding in reader.encodings(texts)]
+        assert reader.read(texts) == reader.whole(texts)
     assert any(one.cut for one in reader.read(ODD))
     assert not all(one.cut for one in reader.read(ODD))
 
@@ -85,7 +85,7 @@ def test_where_more_than_words_count_the_library_reads_whole_texts(tmp_path: Pat
     reader = Reader(bert(tmp_path, added=added), 16)
     assert reader._words is None
     texts = ["see you now now", "nows", "[new] x[NEW]x"]
-    assert reader.read(texts) == [Tokens.of(encoding) for encoding in reader.encodings(texts)]
+    assert reader.read(texts) == reader.whole(texts)
 
 
 def test_segments_of_another_kind_reach_the_graph(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_no_more_words_are_remembered_than_are_allowed(tmp_path: Path, monkeypat
     monkeypatch.setattr(tokens, "MOST", 3)
     reader = Reader(bert(tmp_path), 16)
     texts = ["see you now", "yous now.", "sees see [NEW] now"] * 3
-    assert reader.read(texts) == [Tokens.of(encoding) for encoding in reader.encodings(texts)]
+    assert reader.read(texts) == reader.whole(texts)
     assert reader._words is not None
     assert 0 < len(reader._words) <= 3
     reader.read(["s" * 40])
