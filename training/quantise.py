@@ -63,14 +63,10 @@ def quantise(model: onnx.ModelProto, levels: int = LEVELS, steps: Mapping[str, f
 
 
 def multiplied(model: onnx.ModelProto) -> dict[str, int]:
-    """The activations, by name, that linear layers multiply on the way to the logits, and what stands for zero."""
+    """The activations, by name, that linear layers of an `on_demand` model multiply, and what stands for their zero."""
     rewriter = _Rewriter(always(model).graph, LEVELS, {})
-    linear = (
-        node.input[0]
-        for node in rewriter.graph.node
-        if node.op_type == "MatMul" and rewriter.is_matrix(node.input[1]) and not rewriter.is_way_back(node.input[1])
-    )
-    return {name: GELU_ZERO if name in rewriter.gelus else MIDDLE for name in linear}
+    linear = [node for node in model.graph.node if node.op_type == "MatMul" and rewriter.is_matrix(node.input[1])]
+    return {node.input[0]: GELU_ZERO if node.input[0] in rewriter.gelus else MIDDLE for node in linear}
 
 
 class _Rewriter:
@@ -114,20 +110,16 @@ class _Rewriter:
             yield node
         elif node.op_type == "Gather":
             yield from self._gather(node)
-        elif self.is_way_back(weight):
-            yield from self._straight(node, weight)
-        else:
+        elif weight in self.transposed or weight not in self.transposed.values():
             yield from self._product(node, source)
+        else:
+            yield from self._straight(node, weight)
 
     def is_matrix(self, weight: str) -> bool:
         """Whether that is the name of a stored matrix, or its transpose, that is large enough for 8 bits."""
         source = self.transposed.get(weight, weight)
         shape = tuple(self.constants[source].dims) if source in self.constants else ()
         return len(shape) == 2 and min(shape) >= SMALLEST
-
-    def is_way_back(self, weight: str) -> bool:
-        """Whether that is a matrix as it is stored whose transpose is a linear layer's."""
-        return weight not in self.transposed and weight in self.transposed.values()
 
     def _product(self, node: NodeProto, source: str) -> Iterator[NodeProto]:
         """activations × weight, in integers."""

@@ -27,6 +27,7 @@ from training.corpus import CorpusError
 from training.graph import Graph, layers_back
 from training.quantise import LEVELS, quantise
 from training.rebuild import torch_model
+from training.steps import best_step, fixed_steps
 
 TEXTS = ["hello my friend, see you tonight", "buy cheap boots now!", "SALE today only at https://shop.example", "lake"]
 
@@ -164,6 +165,69 @@ def test_quantised_products_are_close_and_do_not_depend_on_the_batch(folder: Pat
     for row in range(len(ids)):
         alone = sessions[1].run(["logits"], {name: value[row : row + 1] for name, value in feed.items()})[0]
         assert np.abs(alone[0] - found[row]).max() < 1e-5
+
+
+def test_products_by_fixed_steps_are_close_fused_and_do_not_depend_on_the_batch(folder: Path, tmp_path: Path) -> None:
+    floating = onnx.load(folder / "onnx" / "model.onnx")
+    texts = [clean(text).text for text in TEXTS]
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    calibration = [tokenizer(texts, padding=True, return_tensors="pt")]
+    steps = fixed_steps(floating, calibration)
+    layers = json.loads((folder / "config.json").read_text("utf-8"))["num_hidden_layers"]
+    assert len(steps) == 4 * layers + 1  # query, key and value share theirs; the last layer has no key nor value
+    eight_bit = quantise(floating, steps=steps)
+    kinds = [node.op_type for node in eight_bit.graph.node]
+    assert "MatMulInteger" not in kinds
+    assert kinds.count("QuantizeLinear") == len(steps)
+
+    options = quiet()
+    options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
+    session = ort.InferenceSession(eight_bit.SerializeToString(), options)
+    fused = [node.op_type for node in onnx.load(options.optimized_model_filepath).graph.node]
+    assert fused.count("MatMulIntegerToFloat") == kinds.count("MatMul") - floats(eight_bit.graph)
+    feed = {name: tensor.numpy() for name, tensor in calibration[0].items()}
+    expected = ort.InferenceSession(floating.SerializeToString(), quiet()).run(["logits"], feed)[0]
+    found = session.run(["logits"], feed)[0]
+    assert 0 < np.abs(expected - found).max() < 0.1 * np.abs(expected).max()
+    for row in range(len(texts)):
+        alone = session.run(["logits"], {name: value[row : row + 1] for name, value in feed.items()})[0]
+        assert np.abs(alone[0] - found[row]).max() < 1e-5
+
+
+def floats(graph: onnx.GraphProto) -> int:
+    """Products of a graph that stay in float."""
+    rounded = {node.output[0] for node in graph.node if node.op_type == "DequantizeLinear"}
+    return sum(node.op_type == "MatMul" and node.input[1] not in rounded for node in graph.node)
+
+
+def test_a_fixed_step_is_the_one_with_the_least_squared_error() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=100_000).astype(np.float32)
+    even = best_step(values, 128)
+    assert np.abs(values).max() / 127 * 0.4 <= even <= np.abs(values).max() / 127
+    values[0] = 8
+    chosen = best_step(values, 128)
+    assert chosen < 8 / 127  # one large value may be cut off
+    errors = {step: np.square(np.rint(values / step).clip(-128, 127) * step - values).mean()
+              for step in (chosen, 0.7 * chosen, 1.4 * chosen)}  # fmt: skip
+    assert min(errors, key=lambda step: errors[step]) == chosen
+    gelu = np.maximum(values, 0) - 0.17 * (values < 0)
+    assert best_step(0.01 * gelu, 32) >= 0.17 / 32  # its least value is never cut off
+
+
+def test_the_export_with_fixed_steps_says_so_and_knows_the_same_labels(folder: Path) -> None:
+    work, models = folder.parent, folder.parent / "fixed"
+    invoke(export, "--data", work / "data", "--checkpoint", work / "checkpoint", "--name", "mine", "--models", models,
+           "--fixed-steps")  # fmt: skip
+    steps = [json.loads((path / "results.json").read_text("utf-8"))["export"]["steps"]
+             for path in (folder, models / "mine")]  # fmt: skip
+    assert steps == ["by token", "fixed"]
+    one, other = (Classifier(path).classify(TEXTS, explain=True) for path in (folder, models / "mine"))
+    assert [p.label for p in one] == [p.label for p in other]
+    assert all(abs(p.score - q.score) < 0.05 for p, q in zip(one, other, strict=True))
+    assert all(p.reasons for p in other)
+    rebuilt, before = torch_model(models / "mine").state_dict(), torch_model(folder).state_dict()
+    assert all(torch.equal(rebuilt[name], before[name]) for name in before)
 
 
 def test_a_token_of_nothing_but_zeros_gives_zeros_and_moves_no_other() -> None:
