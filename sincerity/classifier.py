@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, overload
 
 from sincerity.errors import ModelError
 from sincerity.folders import DEFAULT_MODEL, copy_model, model_folder
+from sincerity.instances import instances
 from sincerity.labels import Label
-from sincerity.prediction import Prediction, Status, predictions
+from sincerity.prediction import Prediction, Status
 
 if TYPE_CHECKING:
     import numpy as np
@@ -263,7 +264,8 @@ class Classifier:
         status = answers.cut.astype(int)
         status[foreign] = _STATUS.index(Status.LANGUAGE)
         status[blank] = _STATUS.index(Status.BLANK)
-        return predictions(
+        return instances(
+            Prediction,
             len(texts),
             label=map(self.labels.__getitem__, best.tolist()),
             score=score.tolist(),

@@ -14,6 +14,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from sincerity.cleaning import Cleaned, Span
+from sincerity.instances import instances
 from sincerity.labels import Label
 
 
@@ -223,10 +224,9 @@ def explain(text: str, view: Cleaned, parts: Sequence[Part]) -> tuple[Reason, ..
         weight = sum(part.weight for part in parts if not part.trait and first <= part.start and part.end <= behind)
         found.append(Part(first, behind, weight, form.name))
     strongest = sorted(parts, key=lambda part: -abs(part.weight))
-    return tuple(
-        Reason(start=start, end=end, text=text[start:end], weight=weight, evidence=evidence)
-        for start, end, weight, evidence in (*found, *strongest)
-    )
+    starts, ends, weights, evidence = zip(*found, *strongest, strict=True) if found or parts else ((),) * 4
+    said = [text[start:end] for start, end in zip(starts, ends, strict=True)]
+    return tuple(instances(Reason, len(said), start=starts, end=ends, text=said, weight=weights, evidence=evidence))
 
 
 def in_short(reasons: Sequence[Reason], most: int = 3) -> str:

@@ -18,9 +18,9 @@ import sincerity
 from sincerity import Classifier, Label, ModelError, Prediction, Status, classify
 from sincerity.classifier import LAST_WINDOW, WINDOW, WINDOW_CHARACTERS
 from sincerity.classifier import _windows as windows
+from sincerity.instances import instances
 from sincerity.language import too_short
 from sincerity.model import batches
-from sincerity.prediction import predictions
 
 DATA = Path(__file__).parents[1] / "data" / "messages"
 TEXTS = [json.loads(line)["text"] for line in (DATA / "test.jsonl").read_text("utf-8").splitlines()]
@@ -69,7 +69,7 @@ def test_a_prediction_made_fast_is_one_like_any_other() -> None:
     values: dict[str, Any] = {"label": "a", "score": 0.9, "scores": {"a": 0.9, "b": 0.1}, "certain": True, "model": "m"}
     values |= {"status": Status.TRUNCATED, "reasons": ()}
     other = values | {"label": "b", "status": Status.OK}
-    made = predictions(2, **{name: (values[name], other[name]) for name in values})
+    made = instances(Prediction, 2, **{name: (values[name], other[name]) for name in values})
     assert made == [Prediction(**values), Prediction(**other)]
     assert repr(made[0]) == repr(Prediction(**values))
 
