@@ -21,6 +21,7 @@ Only operators of the ONNX standard are used, so the graph runs wherever ONNX ru
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 import numpy as np
 import onnx
@@ -49,10 +50,19 @@ LEAST_LEVEL = 32
 Array = NDArray[np.float32]
 
 
-def quantise(model: onnx.ModelProto, levels: int = LEVELS, steps: Mapping[str, float] | None = None) -> onnx.ModelProto:
+class Step(NamedTuple):
+    """How an activation is rounded, whatever the text."""
+
+    size: float
+    """What it is rounded to multiples of."""
+    zero: int
+    """Which of the 256 values stands for zero."""
+
+
+def quantise(model: onnx.ModelProto, levels: int = LEVELS, steps: Mapping[str, Step] | None = None) -> onnx.ModelProto:
     """A copy of `model` with 8-bit weights and products; weights lie within ± `levels`.
 
-    `steps` are what activations, by name, are rounded to multiples of in all texts; each token of others takes its own.
+    `steps` are those of activations, by name, that are rounded alike in all texts; each token of others takes its own.
     """
     plain = always(model)
     quantised = onnx.ModelProto()
@@ -62,15 +72,15 @@ def quantise(model: onnx.ModelProto, levels: int = LEVELS, steps: Mapping[str, f
     return quantised if plain is model else on_demand(quantised)
 
 
-def multiplied(model: onnx.ModelProto) -> dict[str, int]:
-    """The activations, by name, that linear layers of an `on_demand` model multiply, and what stands for their zero."""
+def multiplied(model: onnx.ModelProto) -> list[str]:
+    """Names of the activations that linear layers of an `on_demand` model multiply."""
     rewriter = _Rewriter(always(model).graph, LEVELS, {})
-    linear = [node for node in model.graph.node if node.op_type == "MatMul" and rewriter.is_matrix(node.input[1])]
-    return {node.input[0]: GELU_ZERO if node.input[0] in rewriter.gelus else MIDDLE for node in linear}
+    linear = (node for node in model.graph.node if node.op_type == "MatMul" and rewriter.is_matrix(node.input[1]))
+    return list(dict.fromkeys(node.input[0] for node in linear))
 
 
 class _Rewriter:
-    def __init__(self, graph: onnx.GraphProto, levels: int, steps: Mapping[str, float]) -> None:
+    def __init__(self, graph: onnx.GraphProto, levels: int, steps: Mapping[str, Step]) -> None:
         self.graph = graph
         self.levels = levels
         self.steps = steps
@@ -138,11 +148,12 @@ class _Rewriter:
 
     def _by_fixed_step(self, name: str, weight: str, scale: str, output: str) -> Iterator[NodeProto]:
         """The product of what both stand for: onnxruntime sees that integers will do."""
-        eight_bit, step, rounded, plain = f"{name}_u8", f"{name}_step", f"{name}_rounded", f"{weight}_plain"
+        eight_bit, step, zero = (f"{name}_{part}" for part in ("u8", "step", "zero"))
+        rounded, plain = f"{name}_rounded", f"{weight}_plain"
         if name not in self.made:
             self.made.add(name)
-            zero = "zero_point_gelu" if name in self.gelus else "zero_point"
-            self._store(step, np.float32(self.steps[name]))
+            self._store(step, np.float32(self.steps[name].size))
+            self._store(zero, np.uint8(self.steps[name].zero))
             yield helper.make_node("QuantizeLinear", [name, step, zero], [eight_bit])
             yield helper.make_node("DequantizeLinear", [eight_bit, step, zero], [rounded])
         if plain not in self.made:

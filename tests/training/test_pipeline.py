@@ -25,7 +25,7 @@ from sincerity.cleaning import TOKENS, clean
 from training import export, prepare, score, train
 from training.corpus import CorpusError
 from training.graph import Graph, layers_back
-from training.quantise import LEVELS, quantise
+from training.quantise import LEVELS, Step, quantise
 from training.rebuild import torch_model
 from training.steps import best_step, fixed_steps
 
@@ -202,17 +202,19 @@ def floats(graph: onnx.GraphProto) -> int:
 
 def test_a_fixed_step_is_the_one_with_the_least_squared_error() -> None:
     rng = np.random.default_rng(0)
-    values = rng.normal(size=100_000).astype(np.float32)
-    even = best_step(values, 128)
-    assert np.abs(values).max() / 127 * 0.4 <= even <= np.abs(values).max() / 127
-    values[0] = 8
-    chosen = best_step(values, 128)
-    assert chosen < 8 / 127  # one large value may be cut off
-    errors = {step: np.square(np.rint(values / step).clip(-128, 127) * step - values).mean()
-              for step in (chosen, 0.7 * chosen, 1.4 * chosen)}  # fmt: skip
-    assert min(errors, key=lambda step: errors[step]) == chosen
-    gelu = np.maximum(values, 0) - 0.17 * (values < 0)
-    assert best_step(0.01 * gelu, 32) >= 0.17 / 32  # its least value is never cut off
+    values = rng.normal(0.5, 1, size=(1000, 100)).astype(np.float32)
+    values[0, 0] = 1.2 * values.max()
+    chosen = best_step(values)
+    assert chosen.size < 0.95 * (values.max() - values.min()) / 255  # one large value may be cut off
+
+    def error(step: Step) -> float:
+        rounded = (np.rint(values / step.size) + step.zero).clip(0, 255) - step.zero
+        return float(np.square(rounded * step.size - values).mean())
+
+    others = [Step(chosen.size * by, chosen.zero + more) for by in (0.8, 1, 1.25) for more in (-12, 0, 12)]
+    assert min(others, key=error) == chosen
+    assert best_step(np.maximum(values, 0)).zero == 0
+    assert best_step(np.zeros((4, 3), np.float32)).size > 0
 
 
 def test_the_export_with_fixed_steps_says_so_and_knows_the_same_labels(folder: Path) -> None:
