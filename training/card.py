@@ -52,7 +52,7 @@ Of each stage the state with the best macro-F1 on the validation split was kept.
 {files}
 {texts}
 Probabilities are calibrated: a temperature of {temperature} is folded into the last layer. The graph has 8-bit weights
-and products with one scale per token, so that a text's result does not depend on its batch (largest move seen:
+and products, activations with {scales}, so that a text's result does not depend on its batch (largest move seen:
 {batch_probability_difference:.1g}); its labels agree with the float graph's on {agreement_with_float:.2%} of
 {agreement_texts} texts. Its second output, `attributions` (batch, tokens), says what each token contributed to the
 margin of the most probable label; it is computed where the input `explain` is true.
@@ -102,8 +102,12 @@ def card(folder: Path) -> str:
         files=table(("file", "SHA-256"), [(name, f"`{digest}`") for name, digest in _files(training).items()]),
         **{part: text.format(**results["ceiling"]) if own else "" for part, text in OWN_SCHEME.items()},
         **results["export"],
+        scales=SCALES[results["export"].get("steps", "by token")],
     )
     return HEADER + body if own else body
+
+
+SCALES = {"by token": "one scale per token", "fixed": "a fixed scale each"}
 
 
 def _stages(training: dict[str, Any]) -> str:
