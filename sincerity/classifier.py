@@ -211,7 +211,10 @@ class Classifier:
             return upload(Path(folder), repo_id, private=private, tag=tag, token=token)
 
     def _side_by_side(self, windows: Iterator[list[str]], explain: bool) -> Generator[list[Prediction], None, None]:
-        """One window a thread: none waits for another, and Python's part hides behind the graphs'."""
+        """One window a thread: none waits for another, and Python's part hides behind the graphs'.
+
+        What n-grams are sure of is answered in the thread that asks: one of them is as fast as two, which take turns.
+        """
         judge = partial(self._predictions, explain=explain)
         for first in windows:
             if self._threads > 1 and len(first) >= FIRST_WINDOW:

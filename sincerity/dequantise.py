@@ -1,9 +1,10 @@
 """An 8-bit graph that `training.quantise` wrote → the same graph with its matrix products in float, for GPUs.
 
 onnxruntime has no CUDA kernels for rounding activations by tokens nor for products of such with 8-bit weights: each
-would be computed on the CPU, with copies to and fro. Here activations stay as they are and meet the weights multiplied
-out, so labels are those of the model before its activations were rounded: nearly all the same, probabilities slightly
-different. Weights stay 8-bit in the graph; onnxruntime multiplies them out once, at loading.
+would be computed on the CPU, with copies to and fro. Here activations stay as they are, also those with a fixed step,
+and meet the weights multiplied out, so labels are those of the model before its activations were rounded: nearly all
+the same, probabilities slightly different. Weights stay 8-bit in the graph; onnxruntime multiplies them out once, at
+loading.
 
 Needs the onnx package (the `gpu` extra). Graphs of other makes hold no such products and go as they are.
 """
@@ -54,10 +55,16 @@ def _in_float(graph: GraphProto, rounded: dict[str, NodeProto]) -> Iterator[Node
                 last = following[last.output[0]]
             yield helper.make_node("MatMul", [activations, weight], [last.output[0]])
             replaced.update((cast.output[0], last.output[0]))
-        elif node.op_type == "DequantizeLinear" and node.input[0] in rounded:
-            yield helper.make_node("Identity", [rounded[node.input[0]].input[0]], [node.output[0]])
+        elif node.op_type == "DequantizeLinear" and (source := _fixed(node, rounded)):
+            yield helper.make_node("Identity", [source], [node.output[0]])
         elif node.output[0] not in replaced:
             yield node
+
+
+def _fixed(node: NodeProto, rounded: dict[str, NodeProto]) -> str:
+    """The activations that are rounded by a fixed step, as `training.quantise` does it, and multiplied out here."""
+    source = rounded[node.input[0]].input[0] if node.input[0] in rounded else ""
+    return source if node.output[0] == f"{source}_rounded" else ""
 
 
 def _remove_unused(graph: GraphProto) -> set[str]:

@@ -78,13 +78,16 @@ def as_bytes(numbers: Sequence[int]) -> bytes:
 
 def padded(texts: Sequence[Tokens]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """A batch as ids, attention mask and types, each (texts, tokens of the longest text), with zeros behind a text."""
-    size = max(len(text.ids) for text in texts)
-    ids = np.frombuffer(b"".join([text.ids.ljust(size, b"\0") for text in texts]), np.int64).reshape(len(texts), -1)
-    types = np.zeros(ids.shape, np.int64)
-    if any(text.types for text in texts):
-        types = np.frombuffer(b"".join([text.types.ljust(size, b"\0") for text in texts]), np.int64).reshape(ids.shape)
     lengths = np.array([text.length for text in texts])
-    return ids, (np.arange(ids.shape[1]) < lengths[:, None]).astype(np.int64), types
+    shape = len(texts), int(lengths.max())
+    ids = _side_by_side([text.ids for text in texts], shape)
+    types = [text.types for text in texts]
+    there = (np.arange(shape[1]) < lengths[:, None]).astype(np.int64)
+    return ids, there, _side_by_side(types, shape) if any(types) else np.zeros(shape, np.int64)
+
+
+def _side_by_side(rows: Sequence[bytes], shape: tuple[int, int]) -> NDArray[np.int64]:
+    return np.ndarray(shape, np.int64, b"".join([row.ljust(shape[1] * _SIZE, b"\0") for row in rows]))
 
 
 Text = TypeVar("Text", Tokens, Placed)
@@ -163,8 +166,8 @@ class _Words(dict[str, bytes]):
         super().__init__()
         whole = tokenizer.get_added_tokens_decoder().items()
         self._whole = {token.content: as_bytes([number]) for number, token in whole}
-        named = "|".join(token[1:-1] for token in self._whole)
-        self._parts = re.compile(rf"[A-Za-z0-9]+|\[(?:{named})\]|[^ A-Za-z0-9]")
+        named = "".join(rf"|\[{token[1:-1]}\]" for token in self._whole)
+        self._parts = re.compile(rf"[A-Za-z0-9]+{named}|[^ A-Za-z0-9]")
         self._pieces = tokenizer.model.tokenize
         self._lowercase = tokenizer.normalizer.lowercase
         self._first, self._last = (as_bytes([number]) for number in tokenizer.encode("").ids)

@@ -6,6 +6,7 @@ import json
 import random
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,24 @@ def test_many_threads_may_need_the_graph_for_the_first_time_at_once(folder: Path
     with ThreadPoolExecutor(8) as pool:
         for found in pool.map(classifier.classify, [UNSURE * 20] * 8):
             assert [p.scores for p in found] == [p.scores for p in expected]
+
+
+def test_what_ngrams_answer_needs_no_other_thread(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    classifier, threads = Classifier(folder, threads=2), list[str]()
+    finished = classifier._finished
+
+    def noted(*args: Any, **options: Any) -> Any:
+        threads.append(threading.current_thread().name)
+        return finished(*args, **options)
+
+    monkeypatch.setattr(classifier, "_finished", noted)
+    sure, mixed = [*HAM, *SPAM] * 100, [*HAM, *UNSURE] * 100
+    assert [p.model for p in classifier.classify(sure)] == ["tiny/ngrams"] * len(sure)
+    assert set(threads) == {threading.current_thread().name}
+    threads.clear()
+    found = classifier.classify(mixed)
+    assert all(name.startswith("sincerity") for name in threads)
+    assert found == Classifier(folder, threads=1).classify(mixed)
 
 
 def test_blank_and_long_texts_are_told_as_without_tiers(folder: Path) -> None:
@@ -188,8 +207,6 @@ def test_batches_of_any_size_are_answered_as_one_stream(folder: Path, threads: i
 
 
 def test_a_stream_that_is_left_early_leaves_no_thread_behind(folder: Path) -> None:
-    import threading
-
     before = threading.active_count()
     stream = Classifier(folder, threads=3).stream("hello there" for _ in range(10_000))
     next(stream)

@@ -103,6 +103,21 @@ def test_a_batch_is_as_wide_as_its_longest_text() -> None:
     assert types.tolist() == [[0, 0, 0]] * 3
 
 
+def test_texts_without_a_token_are_a_batch_all_the_same() -> None:
+    assert [part.shape for part in padded([Tokens(b""), Tokens(b"")])] == [(2, 0)] * 3
+
+
+def test_brackets_are_signs_where_no_token_has_any(tmp_path: Path) -> None:
+    path = bert(tmp_path) / "tokenizer.json"
+    content = json.loads(path.read_text("utf-8"))
+    content["added_tokens"] = []
+    path.write_text(json.dumps(content), "utf-8")
+    reader = Reader(tmp_path, 16)
+    assert reader._words is not None
+    texts = ["see [] you", "[NEW]", "[", "a[]"]
+    assert reader.read(texts) == reader.whole(texts)
+
+
 def test_no_more_words_are_remembered_than_are_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tokens, "MOST", 3)
     reader = Reader(bert(tmp_path), 16)
