@@ -57,6 +57,9 @@ def _in_float(graph: GraphProto, rounded: dict[str, NodeProto]) -> Iterator[Node
             replaced.update((cast.output[0], last.output[0]))
         elif node.op_type == "DequantizeLinear" and (source := _fixed(node, rounded)):
             yield helper.make_node("Identity", [source], [node.output[0]])
+        elif node.op_type == "DequantizeLinear" and node.output[0] == f"{node.input[0]}_plain":  # a weight
+            yield helper.make_node("Cast", [node.input[0]], [f"{node.output[0]}_float"], to=TensorProto.FLOAT)
+            yield helper.make_node("Mul", [f"{node.output[0]}_float", node.input[1]], [node.output[0]])
         elif node.output[0] not in replaced:
             yield node
 

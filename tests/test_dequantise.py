@@ -43,7 +43,7 @@ def test_nothing_is_rounded_while_running() -> None:
         assert len(branches) == 2
         kinds = {node.op_type for graph in (model.graph, *branches) for node in graph.node}
         assert "MatMul" in kinds
-        assert not kinds & {"MatMulInteger", "QuantizeLinear", "DynamicQuantizeLinear", "ReduceMax"}
+        assert not kinds & {"MatMulInteger", "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "ReduceMax"}
 
 
 def test_labels_in_float_are_those_in_8_bits_but_for_a_hundredth(both: tuple[Classifier, Classifier]) -> None:
