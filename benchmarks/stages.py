@@ -16,9 +16,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from sincerity import Classifier
 from sincerity.cleaning import clean
-from sincerity.devices import DEVICES
 from sincerity.integrity import NGRAMS, graph_name
-from sincerity.model import Model, batches
+from sincerity.model import Model
 from sincerity.ngrams import NGrams
 from sincerity.spelling import respelt
 from sincerity.tokens import Tokens
@@ -69,8 +68,7 @@ def _views(texts: Sequence[str]) -> list[str]:
 
 
 def _answer(model: Model, tokens: Sequence[Tokens]) -> None:
-    lengths, cpu = np.array([one.length for one in tokens]), DEVICES["cpu"]
-    model.probabilities(tokens, list(batches(lengths, cpu.batch_size, model.most_tokens)))
+    model.probabilities(tokens, model.parts(tokens))
 
 
 def _microseconds(work: Callable[[Any], object], parts: Sequence[Any]) -> float:

@@ -177,10 +177,10 @@ def start(name: str, threads: int) -> dict[str, Any]:
 
 def stages(threads: int) -> dict[str, Any]:
     """Microseconds of a text in each stage, in one thread, and what the arithmetic of a graph needs at least."""
-    from benchmarks.stages import measure_stages
+    from benchmarks.stages import ROUNDS, measure_stages
 
     folders = json.loads((FOLDER / "folders.json").read_text("utf-8"))
-    texts = texts_of("given")[: 4 * STAGE_TEXTS]
+    texts = texts_of("given")[: (ROUNDS + 1) * STAGE_TEXTS]
     return measure_stages(texts, {name: Path(path) for name, path in folders.items()})
 
 

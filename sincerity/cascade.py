@@ -148,24 +148,20 @@ class Cascade:
         """The model of the folder's own graph; loaded when first asked for."""
         return self._graphs[-1][0].model
 
-    def answer(self, texts: Sequence[str], *, explain: bool = False) -> Answers:
-        """Each text by the first tier that is sure of it, and with `explain` why.
-
-        Raises:
-            ModelError: Reasons are asked for, and the graph of a tier has none.
-        """
-        return self.completed(texts, self.begun(texts, explain=explain), explain=explain)
-
     def begun(self, texts: Sequence[str], *, explain: bool = False) -> Answers:
-        """What n-grams are sure of; all else as if it were blank."""
+        """What n-grams are sure of, with `explain` also why; all else as if it were blank."""
         scores = np.repeat(np.array([self._config.prior]), len(texts), axis=0)
         answers = Answers(scores, np.full(len(texts), -1), np.zeros(len(texts), bool), [()] * len(texts))
         if self._ngrams is not None:
             self._count(texts, answers, explain=explain)
         return answers
 
-    def completed(self, texts: Sequence[str], answers: Answers, *, explain: bool = False) -> Answers:
-        """What `begun` left, by the graphs, written into the same arrays."""
+    def complete(self, texts: Sequence[str], answers: Answers, *, explain: bool = False) -> None:
+        """Write down, in what `begun` gave, the rest: each text by the first graph that is sure of it.
+
+        Raises:
+            ModelError: Reasons are asked for, and the graph of a tier has none.
+        """
         left = np.flatnonzero(answers.tier < 0)
         views = self._views([texts[i] for i in left.tolist()], offsets=explain)
         readable = np.array([bool(view.text) for view in views], bool)
@@ -188,7 +184,6 @@ class Cascade:
                 if explain:
                     answers.reasons[i] = reasons(texts[i], view, in_original(view, said.words[place]))
             left, views = left[~sure], [view for view, done in zip(views, sure, strict=True) if not done]
-        return answers
 
     def _count(self, texts: Sequence[str], answers: Answers, *, explain: bool) -> None:
         """Write down what the n-grams are sure of."""

@@ -253,7 +253,7 @@ class Classifier:
         return self._finished(texts, self._cascade.begun(texts, explain=explain), explain=explain)
 
     def _finished(self, texts: Sequence[str], answers: Answers, *, explain: bool) -> list[Prediction]:
-        self._cascade.completed(texts, answers, explain=explain)
+        self._cascade.complete(texts, answers, explain=explain)
         with self._cascade.turn:
             return self._judged(texts, answers)
 

@@ -229,8 +229,7 @@ class Model:
         """
         placed = self.reader.read_with_places(texts) if explain else []
         tokens = [one.tokens for one in placed] if explain else self.encode(texts)
-        lengths = np.array([one.length for one in tokens])
-        parts = list(batches(lengths, batch_size or self._device.batch_size, self.most_tokens))
+        parts = self.parts(tokens, batch_size)
         words: list[list[Part]] = [[] for _ in texts]
         if explain:
             scores = np.empty((len(texts), len(self.config.labels)))
@@ -242,6 +241,11 @@ class Model:
         else:
             scores = self.probabilities(tokens, parts)
         return Said(scores, np.array([one.cut for one in tokens], bool), words)
+
+    def parts(self, texts: Sequence[Tokens], batch_size: int | None = None) -> list[NDArray[np.int64]]:
+        """Places of texts by batches that suit the device, or of `batch_size` texts at most."""
+        lengths = np.array([text.length for text in texts])
+        return list(batches(lengths, batch_size or self._device.batch_size, self.most_tokens))
 
     def probabilities(
         self, texts: Sequence[Tokens], parts: Sequence[NDArray[np.int64]] | None = None
